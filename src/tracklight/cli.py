@@ -1,0 +1,74 @@
+"""The command line: one subcommand per stage, and the only place that exits.
+
+What lives here: the table of stages and the translation of errors to exit codes. May import: everything below.
+To add: a module in `stages/` with `add_arguments` and `run`, and its row in `STAGES`.
+"""
+
+import argparse
+import importlib
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from tracklight import __version__
+from tracklight.errors import InputError
+
+# Stage modules are imported only when called, so that `tracklight --help` needs neither torch nor pandas.
+STAGES = {
+    "prepare-genome": "FASTA to codes, contig table and soft-masked intervals",
+    "prepare-windows": "measured regions to model windows with targets and splits",
+    "train": "train one network of the ensemble",
+    "evaluate": "held-out accuracy beside k-mer, AT-content and untrained baselines",
+    "attribute": "per-base attribution of one shard of the genome",
+    "bigwig": "attribution shards to bigWig tracks",
+    "peaks": "peaks with null, q-value and calibrated confidence",
+    "candidates": "peaks to a ranked, annotated list of candidate elements",
+    "logos": "sequence logos of candidates and of held-out windows",
+    "evaluate-elements": "tracks against known elements, with controls",
+    "report": "one self-contained page",
+    "schema": "print the JSON schema of the configuration",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one stage; return 0 when done and 2 when the input is at fault (1 is a bug, with its traceback)."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    overview = _overview()
+    if not arguments or arguments[0] not in STAGES:
+        overview.parse_args(arguments)  # --help and --version end here; anything else is a usage error
+        overview.print_help()
+        return 2
+    return _run(arguments[0], arguments[1:])
+
+
+def _run(name: str, arguments: Sequence[str]) -> int:
+    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
+    stage = importlib.import_module("tracklight.stages." + name.replace("-", "_"))
+    parser = argparse.ArgumentParser(prog=f"tracklight {name}", description=STAGES[name])
+    stage.add_arguments(parser)
+    try:
+        stage.run(parser.parse_args(arguments))
+    except InputError as error:
+        print(f"tracklight {name}: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    except BrokenPipeError:
+        os._exit(0)
+    return 0
+
+
+def _overview() -> argparse.ArgumentParser:
+    rows = "\n".join(f"  {name:<19}{what}" for name, what in STAGES.items())
+    parser = argparse.ArgumentParser(
+        prog="tracklight",
+        description="Attribution tracks and ranked candidate elements from sequence models.",
+        epilog=f"stages:\n{rows}\n\n`tracklight STAGE --help` explains one of them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tracklight {__version__}")
+    parser.add_argument("stage", metavar="STAGE", choices=STAGES, help="one of the stages below")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

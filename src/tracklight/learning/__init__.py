@@ -1,0 +1,1 @@
+"""Examples in, checkpoint out: one training loop, losses, augmentation, metrics."""

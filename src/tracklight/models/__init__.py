@@ -1,0 +1,1 @@
+"""Architectures only: torch, and how a model is saved and loaded."""

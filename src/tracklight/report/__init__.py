@@ -1,0 +1,1 @@
+"""Figures and pages from tables and tracks; never imports torch."""

@@ -1,0 +1,48 @@
+"""What the command line of every stage shares: settings, threads, provenance."""
+
+import argparse
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tracklight.files import record
+from tracklight.progress import log
+from tracklight.settings import Settings, load
+
+T = TypeVar("T", bound=Settings)
+
+
+def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--settings`, `--threads` and `--provenance`."""
+    parser.add_argument(
+        "--settings", help="inline JSON, or a YAML/JSON file with this stage's section of the configuration"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--provenance", type=Path, help="write the record of this run of the stage to this JSON file")
+
+
+def stage_settings(arguments: argparse.Namespace, model: type[T], *, section: str) -> T:
+    """Read and check the settings of a stage."""
+    return load(model, arguments.settings, section=section)
+
+
+@contextmanager
+def recorded(
+    arguments: argparse.Namespace, stage: str, settings: Settings, inputs: dict[str, str | Path]
+) -> Iterator[dict[str, Any]]:
+    """Time the block and, when it ends well, write its provenance; facts put into the yielded dict are kept."""
+    started, facts = time.time(), dict[str, Any]()
+    yield facts
+    if arguments.provenance is not None:
+        record(
+            arguments.provenance,
+            stage=stage,
+            settings=settings.model_dump(mode="json"),
+            inputs=inputs,
+            started=started,
+            threads=arguments.threads,
+            **facts,
+        )
+    log.info("%s done in %.1f s", stage, time.time() - started)
