@@ -109,7 +109,7 @@ class Architecture(Settings):
     kernels: list[Annotated[int, Field(ge=1)]] = Field(
         [11, 7, 5],
         min_length=1,
-        description="valid_conv: kernel of each convolution; residual_dilated: stem, then one residual kernel for all blocks (bp)",
+        description="valid_conv: kernel of each convolution; residual_dilated: stem, then blocks (bp)",
     )
     pools: list[Annotated[int, Field(ge=1)]] = Field(
         [2, 2, 2],
@@ -192,7 +192,7 @@ class Peaks(Settings):
     """Peaks of the integrated-gradients track, their null and their confidence."""
 
     width_bp: int = Field(9, ge=1, description="box smoothing of the positive part, and width of a peak (bp)")
-    min_distance_bp: int = Field(25, ge=1, description="a peak is the highest within this distance on its strand (bp)")
+    min_distance_bp: int = Field(25, ge=1, description="a peak is the highest this near on its strand (bp)")
     null: Literal["shuffle", "inactive"] = Field(
         "shuffle",
         description="null behind p and q in peaks.narrowPeak: dinucleotide shuffles of the genome, or held-out windows measured inactive",
