@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tracklight.report.style import ACCENT, NEGATIVE, NEUTRAL, POSITIVE, light_grid, panels, save
+from tracklight.report.style import ACCENT, NEGATIVE, NEUTRAL, POSITIVE, light_grid, panels, save, styled
 
 METRICS = {"pearson": "Pearson r", "spearman": "Spearman", "auroc": "AUROC", "auprc": "AUPRC"}
 PREDICTORS = {
@@ -32,6 +32,7 @@ def training_curve(table: pd.DataFrame, path: str | Path) -> None:
     save(training_figure({"": table}), path)
 
 
+@styled
 def training_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """Draw losses and validation correlation by epoch; one row of panels per network, keyed by its name."""
     figure, axes = panels(width=9, height=2.8 * len(tables), ratios=(1,) * len(tables), columns=2)
@@ -61,6 +62,7 @@ def _mark_best(axes: Axes, table: pd.DataFrame, column: str) -> None:
     light_grid(axes, "y")
 
 
+@styled
 def evaluation_figure(table: pd.DataFrame) -> Figure:
     """Draw held-out accuracy beside the baselines, one panel per metric.
 
@@ -93,6 +95,7 @@ def _accuracy(axes: Axes, table: pd.DataFrame, predictors: list[str]) -> None:
     light_grid(axes)
 
 
+@styled
 def scatter_figure(measured: np.ndarray, predicted: np.ndarray, *, unit: str) -> Figure:
     """Draw predicted against measured values of held-out windows as hexagons coloured by their number.
 

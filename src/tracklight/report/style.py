@@ -34,11 +34,14 @@ LOOK: Any = {
     "svg.hashsalt": "tracklight",
     "svg.fonttype": "path",
 }
+# Matplotlib reads some of these when an artist is made, not when it is drawn: every figure function is `@styled`.
+styled = matplotlib.rc_context(LOOK)
 MEDIA = {"png": "image/png", "svg": "image/svg+xml"}
 # Neither the date nor the version of the plotting library belongs into a result that is compared by checksum.
 METADATA: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
 
 
+@styled
 def panels(*, width: float, height: float, ratios: Sequence[float] = (1,), columns: int = 1) -> tuple[Figure, Any]:
     """Make a figure that pyplot does not know.
 
@@ -55,11 +58,9 @@ def panels(*, width: float, height: float, ratios: Sequence[float] = (1,), colum
     -------
     Figure, ndarray of Axes (row, column)
     """
-    with matplotlib.rc_context(LOOK):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        FigureCanvasAgg(figure)
-        axes = figure.subplots(len(ratios), columns, squeeze=False, height_ratios=list(ratios))
-    return figure, axes
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.subplots(len(ratios), columns, squeeze=False, height_ratios=list(ratios))
 
 
 def save(figure: Figure, path: str | Path) -> None:
@@ -69,11 +70,11 @@ def save(figure: Figure, path: str | Path) -> None:
         temporary.write_bytes(encoded(figure, kind))
 
 
+@styled
 def encoded(figure: Figure, kind: str) -> bytes:
     """Return the bytes of a figure as `png` or `svg`."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context(LOOK):
-        figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA[kind])
+    figure.savefig(buffer, format=kind, dpi=DPI, metadata=METADATA[kind])
     return buffer.getvalue()
 
 
