@@ -1,0 +1,83 @@
+"""The stage `schema`: the configuration described by its own models, as JSON schema or as a table for the docs."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from tracklight.settings import Config
+
+HEAD = """# Settings
+
+Every key of the configuration. A key that is not here is refused. This page is generated from the models in
+`src/tracklight/settings.py` by `make docs`; a key without a default has to be given.
+"""
+COLUMNS = "| key | allowed | default | meaning |\n|---|---|---|---|"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add `--table`."""
+    parser.add_argument("--table", action="store_true", help="print a Markdown table instead of the JSON schema")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Print the schema, or the table."""
+    sys.stdout.write(settings_page() if arguments.table else json_schema())
+
+
+def json_schema() -> str:
+    """Return the JSON schema of the configuration as text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def settings_page() -> str:
+    """Return every setting with what it allows, its default and its meaning, as a Markdown page."""
+    schema = Config.model_json_schema()
+    models = schema["$defs"]
+    top = {key: field for key, field in schema["properties"].items() if _model(field, models) is None}
+    parts = [HEAD, "## The run\n", COLUMNS, *_rows({**schema, "properties": top}, models, prefix="")]
+    for key, field in schema["properties"].items():
+        model = _model(field, models)
+        if model is not None:
+            parts += [f"\n## `{key}`\n\n{model['description']}\n", COLUMNS, *_rows(model, models, prefix="")]
+    return "\n".join(parts) + "\n"
+
+
+def _rows(model: dict[str, Any], models: dict[str, Any], *, prefix: str) -> list[str]:
+    rows = []
+    for key, field in model["properties"].items():
+        inner = _model(field, models)
+        if inner is not None:
+            rows += _rows(inner, models, prefix=f"{prefix}{key}.")
+            continue
+        default = "required" if key in model.get("required", []) else f"`{json.dumps(field.get('default'))}`"
+        cells = (f"`{prefix}{key}`", _allowed(field), default, field["description"])
+        rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return rows
+
+
+def _model(field: dict[str, Any], models: dict[str, Any]) -> dict[str, Any] | None:
+    return models[field["$ref"].rsplit("/", 1)[1]] if "$ref" in field else None
+
+
+def _allowed(field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        return " or ".join(_allowed(choice) for choice in field["anyOf"])
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if field["type"] == "array":
+        return f"list of {_allowed(field['items'])}"
+    if field["type"] == "object":
+        return f"map of text to {_allowed(field['additionalProperties'])}"
+    return _word(field) + _bounds(field)
+
+
+def _word(field: dict[str, Any]) -> str:
+    return {"string": "text", "boolean": "true, false", "null": "null"}.get(field["type"], field["type"])
+
+
+def _bounds(field: dict[str, Any]) -> str:
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
+    return " " + " and ".join(bounds) if bounds else ""
