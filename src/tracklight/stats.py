@@ -1,0 +1,224 @@
+"""Statistics of scores: empirical p-values, false discovery rate, calibration, ranking, bootstrap over groups.
+
+What lives here: functions on plain arrays. May import: numpy, scipy, scikit-learn, errors.
+To add: one function with its closed-form or brute-force witness in `tests/test_stats.py`.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import false_discovery_control
+from sklearn.isotonic import IsotonicRegression
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import GroupKFold
+
+from tracklight.errors import complaint
+
+Floats = NDArray[np.float64]
+Calibrator = Callable[[ArrayLike], Floats]
+
+
+def empirical_p(scores: ArrayLike, null: ArrayLike) -> Floats:
+    """Return `(1 + #{null >= score}) / (1 + n_null)` for each score; it is never 0, and 1 without a null.
+
+    Parameters
+    ----------
+    scores : array_like (score,)
+        Observed scores; larger is more extreme.
+    null : array_like (null,)
+        Scores under the null, pooled.
+
+    Returns
+    -------
+    ndarray of float64 (score,)
+
+    References
+    ----------
+    Phipson and Smyth (2010), Stat. Appl. Genet. Mol. Biol. 9:39.
+    """
+    null = np.sort(np.asarray(null, np.float64))
+    at_least = null.size - np.searchsorted(null, np.asarray(scores, np.float64), side="left")
+    return (1 + at_least) / (1 + null.size)
+
+
+def benjamini_hochberg(p: ArrayLike) -> Floats:
+    """Return the Benjamini-Hochberg q-value of each p-value, in the order given.
+
+    References
+    ----------
+    Benjamini and Hochberg (1995), J. R. Stat. Soc. B 57:289.
+    """
+    p = np.asarray(p, np.float64)
+    return np.asarray(false_discovery_control(p, method="bh")) if p.size else p.copy()
+
+
+def uniformity_check(p: ArrayLike, *, alpha: float = 0.05) -> float:
+    """Return the share of p-values below `alpha`: close to `alpha` when the null is right; NaN without p-values."""
+    p = np.asarray(p, np.float64)
+    return float((p < alpha).mean()) if p.size else float("nan")
+
+
+def isotonic(scores: ArrayLike, labels: ArrayLike) -> Calibrator:
+    """Fit an increasing map from score to the probability of being active.
+
+    Two windows are added to those given: an active one at the lowest score and an inactive one at the highest. So no
+    confidence is ever exactly 0 or 1: a top step of `n` windows, all active, says `n / (n + 1)`, and a constant score
+    gives Laplace's rule of succession, `(k + 1) / (n + 2)`. The map is linear between fitted scores and flat outside.
+
+    Parameters
+    ----------
+    scores : array_like (window,)
+        Finite scores; larger is more active.
+    labels : array_like of bool or {0, 1} (window,)
+        Whether the window measured active.
+
+    Returns
+    -------
+    callable
+        From new scores `(score,)` to probabilities, float64 `(score,)`.
+
+    References
+    ----------
+    Zadrozny and Elkan (2002), KDD, for isotonic calibration.
+    """
+    scores, labels = np.asarray(scores, np.float64), np.asarray(labels, np.float64)
+    x = np.concatenate([[scores.min()], scores, [scores.max()]])
+    y = np.concatenate([[1.0], labels, [0.0]])
+    fitted = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True, out_of_bounds="clip").fit(x, y)
+    return lambda new: np.asarray(fitted.predict(np.asarray(new, np.float64)), np.float64)
+
+
+def grouped_out_of_fold(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike, *, folds: int) -> Floats:
+    """Return for each window the confidence of a calibrator that saw no window of its group.
+
+    Parameters
+    ----------
+    scores, labels : array_like (window,)
+        As in `isotonic`.
+    groups : array_like (window,)
+        Label of the group (genome block, chromosome) of each window; a group is never split.
+    folds : int
+        Number of calibrators at most; fewer when there are fewer groups.
+
+    Returns
+    -------
+    ndarray of float64 (window,)
+
+    Raises
+    ------
+    InputError
+        When all windows are of one group.
+    """
+    scores, labels, groups = np.asarray(scores, np.float64), np.asarray(labels, np.float64), np.asarray(groups)
+    n_groups = np.unique(groups).size
+    if n_groups < 2:
+        raise complaint(
+            "calibration needs held-out windows of several groups", got=n_groups, allowed="2 or more",
+            do="split by block, or hold out more chromosomes",
+        )  # fmt: skip
+    confidence = np.empty(scores.size)
+    for fitted, held_out in GroupKFold(n_splits=min(folds, n_groups)).split(scores, groups=groups):
+        confidence[held_out] = isotonic(scores[fitted], labels[fitted])(scores[held_out])
+    return confidence
+
+
+def reliability_curve(confidence: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> dict[str, NDArray[np.generic]]:
+    """Return the reliability curve in bins of about equal count; equal confidences are never parted.
+
+    Parameters
+    ----------
+    confidence : array_like (window,)
+        Predicted probability of being active.
+    labels : array_like of bool or {0, 1} (window,)
+        Whether the window measured active.
+    bins : int
+        Number of bins at most; bins that ties leave empty are absent.
+
+    Returns
+    -------
+    dict of ndarray (bin,)
+        `bin` (from 1) and `n`, int64; `mean_confidence` and `fraction_active`, float64.
+    """
+    confidence, labels = np.asarray(confidence, np.float64), np.asarray(labels, np.float64)
+    _, level, count = np.unique(confidence, return_inverse=True, return_counts=True)
+    middle = np.cumsum(count) - (count + 1) / 2  # 0-based rank in the middle of each level's run of ties
+    row = np.floor(middle * bins / max(confidence.size, 1)).astype(np.int64)[level]
+    n = np.bincount(row, minlength=bins)
+    kept = np.flatnonzero(n)
+    return {
+        "bin": np.arange(1, kept.size + 1),
+        "n": n[kept],
+        "mean_confidence": np.bincount(row, confidence, bins)[kept] / n[kept],
+        "fraction_active": np.bincount(row, labels, bins)[kept] / n[kept],
+    }
+
+
+def expected_calibration_error(confidence: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> float:
+    """Return the mean distance of the reliability curve from the diagonal, weighted by count; NaN without windows.
+
+    References
+    ----------
+    Naeini, Cooper and Hauskrecht (2015), AAAI; equal-count bins as in Nguyen and O'Connor (2015), EMNLP.
+    """
+    curve = reliability_curve(confidence, labels, bins=bins)
+    if not curve["n"].size:
+        return float("nan")
+    return float(np.average(np.abs(curve["mean_confidence"] - curve["fraction_active"]), weights=curve["n"]))
+
+
+def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Return the area under the receiver operating characteristic; NaN when one class is missing."""
+    return float(roc_auc_score(labels, scores)) if _both_classes(labels) else float("nan")
+
+
+def auprc(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Return the average precision (area under the precision-recall staircase); NaN when one class is missing."""
+    return float(average_precision_score(labels, scores)) if _both_classes(labels) else float("nan")
+
+
+def bootstrap_groups(
+    statistic: Callable[[NDArray[np.int64]], float],
+    groups: ArrayLike,
+    *,
+    n: int,
+    generator: np.random.Generator,
+    level: float = 0.95,
+) -> tuple[float, float]:
+    """Return the percentile interval of a statistic when whole groups are drawn with replacement.
+
+    Parameters
+    ----------
+    statistic : callable
+        From row numbers, int64 `(row,)` with repeats, to a number; samples where it is NaN are left out.
+    groups : array_like (row,)
+        Label of the group of each row; `np.arange(rows)` for the ordinary bootstrap.
+    n : int
+        Number of samples.
+    generator : numpy.random.Generator
+        Source of randomness.
+    level : float
+        Coverage of the interval.
+
+    Returns
+    -------
+    tuple of float
+        Lower and upper end; NaN when the statistic is NaN in every sample.
+
+    References
+    ----------
+    Davison and Hinkley (1997), Bootstrap Methods and their Application, sections 3.8 and 5.3.
+    """
+    _, group, count = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    rows = np.split(np.argsort(group, kind="stable"), np.cumsum(count)[:-1])
+    drawn = (generator.integers(0, len(rows), len(rows)) for _ in range(n))
+    values = np.array([statistic(np.concatenate([rows[g] for g in sample])) for sample in drawn])
+    values = values[~np.isnan(values)]
+    if not values.size:
+        return float("nan"), float("nan")
+    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _both_classes(labels: ArrayLike) -> bool:
+    return np.unique(np.asarray(labels)).size == 2
