@@ -165,4 +165,4 @@ def _contig(name: str, parts: list[NDArray[np.uint8]], path: str | Path) -> Cont
     lower = np.zeros(len(marked) + 2, bool)
     lower[1:-1] = marked >= _LOWER
     edges = np.flatnonzero(lower[1:] != lower[:-1])
-    return Contig(name, marked & (_LOWER - 1), edges.reshape(-1, 2).astype(np.int64))
+    return Contig(name, marked & np.uint8(_LOWER - 1), edges.reshape(-1, 2).astype(np.int64))

@@ -104,7 +104,7 @@ def numbers(column: pd.Series, *, what: str, where: str | Path) -> pd.Series:
 
 
 def _check_bgzip_end(raw: BinaryIO, path: Path) -> None:
-    """A bgzip file that lost its last blocks still decompresses without complaint; its end marker tells."""
+    # A bgzip file that lost its last blocks still decompresses without complaint; only its end marker tells.
     head = raw.read(18)
     raw.seek(-min(len(BGZF_END), path.stat().st_size), io.SEEK_END)
     end = raw.read()

@@ -1,0 +1,67 @@
+"""Stage `prepare-windows`: measured regions to model windows with targets and splits."""
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+
+import pandas as pd
+
+from tracklight.core.tape import CONTIG_FILE, open_tape
+from tracklight.files import whole_file, write_text
+from tracklight.genome.regions import read_regions
+from tracklight.genome.windows import make_windows
+from tracklight.progress import log
+from tracklight.settings import PrepareWindows
+from tracklight.stages.door import add_shared_arguments, recorded, stage_settings
+
+INDEX_FILE = "windows.tsv.gz"
+FACTS_FILE = "windows.json"
+DROPPED_FILE = "dropped.tsv"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this stage."""
+    parser.add_argument("--genome", required=True, type=Path, help="folder written by prepare-genome")
+    parser.add_argument("--regions", required=True, type=Path, help="measured regions: TSV or BED with a header line")
+    parser.add_argument("--out", required=True, type=Path, help="folder to write")
+    add_shared_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Read the region table and write the index, its facts and what was dropped."""
+    settings = stage_settings(arguments, PrepareWindows, section="prepare_windows")
+    inputs = {"regions": arguments.regions, "contigs": arguments.genome / CONTIG_FILE}
+    with recorded(arguments, "prepare-windows", settings, inputs) as facts:
+        tape = open_tape(arguments.genome)
+        regions = read_regions(arguments.regions, lengths=tape.lengths, settings=settings)
+        index, dropped = make_windows(regions, tape=tape, settings=settings, where=arguments.regions)
+        _write_table(arguments.out / DROPPED_FILE, dropped)
+        write_text(arguments.out / FACTS_FILE, json.dumps(_facts(settings), indent=2) + "\n")
+        _write_table(arguments.out / INDEX_FILE, index)
+        facts |= _say(index, dropped)
+
+
+def _facts(settings: PrepareWindows) -> dict[str, object]:
+    return {
+        "length_bp": settings.length_bp,
+        **settings.model_dump(include={"targets", "stranded", "transform", "floor", "active_above"}),
+    }
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    # Without a time in the gzip header the same input gives the same bytes.
+    compression = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.7g", compression=compression)
+
+
+def _say(index: pd.DataFrame, dropped: pd.DataFrame) -> dict[str, Counter[str]]:
+    counts = {
+        "windows": Counter(index.split),
+        "groups": Counter(index.drop_duplicates("group").split),
+        "dropped": Counter(dropped.reason),
+    }
+    for what, count in counts.items():
+        log.info("%s: %s", what, ", ".join(f"{number} {name}" for name, number in count.items()) or "none")
+    return counts
