@@ -105,7 +105,7 @@ class Architecture(Settings):
     """Shape of the network."""
 
     name: Literal["valid_conv", "residual_dilated"] = Field("valid_conv", description="family of the network")
-    channels: int = Field(64, ge=1, description="filters per layer")
+    filters: int = Field(64, ge=1, description="filters per layer")
     kernels: list[Annotated[int, Field(ge=1)]] = Field(
         [11, 7, 5],
         min_length=1,
@@ -163,11 +163,15 @@ class Evaluate(Settings):
         description="k-mer ridge: penalty, chosen on validation windows",
     )
     untrained_seeds: int = Field(5, ge=1, description="number of untrained networks")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
+    )
 
 
 class Attribute(Settings):
     """Per-base attribution along the genome."""
 
+    target: str | None = Field(None, description="target to explain; null takes the first")
     correct_gradient: bool = Field(
         True,
         description="remove the mean over the four bases from the gradient before multiplying by the input",

@@ -58,7 +58,9 @@ class Tape:
         row = self.names.index(name)
         return int(self.offsets[row]), int(self.offsets[row + 1])
 
-    def on_tape(self, contigs: Sequence[str], positions: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    def on_tape(
+        self, contigs: Sequence[str] | NDArray[np.object_], positions: Sequence[int] | NDArray[np.int64]
+    ) -> NDArray[np.int64]:
         """Turn contig names and 0-based positions into tape positions (int64)."""
         first = {name: int(offset) for name, offset in zip(self.names, self.offsets[:-1], strict=True)}
         return np.fromiter((first[name] for name in contigs), np.int64, len(contigs)) + np.asarray(positions, np.int64)

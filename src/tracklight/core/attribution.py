@@ -1,0 +1,132 @@
+"""Attribution methods: `f(model, x, *, target) -> like x`, any module or function, any `(batch, channel, *space)`.
+
+The gradient correction removes the mean over channels from the gradient before it is multiplied by the input: a
+one-hot input lives on the simplex, and the component of the gradient off it is arbitrary (Majdandzic, Rajesh &
+Koo 2023, Genome Biology 24:109).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from tracklight.errors import one_of
+
+Model = nn.Module | Callable[[Tensor], Tensor]
+
+
+class Method(Protocol):
+    """An attribution method."""
+
+    def __call__(self, model: Model, x: Tensor, *, target: int = 0) -> Tensor:
+        """Return the attribution of output `target`, shaped like `x`."""
+        ...
+
+
+def gradient(model: Model, x: Tensor, *, target: int = 0) -> Tensor:
+    """Return the gradient of one output with respect to the input.
+
+    Parameters
+    ----------
+    model : Module or callable
+        Maps `(batch, channel, *space)` to `(batch, target)`; examples must not influence each other, so a
+        module is run in evaluation mode and given back as it was.
+    x : Tensor (batch, channel, *space)
+        Input; not modified.
+    target : int
+        Which output.
+
+    Returns
+    -------
+    Tensor (batch, channel, *space)
+        One gradient per example.
+    """
+    x = x.detach().requires_grad_()
+    with _evaluating(model), torch.enable_grad():
+        return torch.autograd.grad(model(x)[:, target].sum(), x)[0]
+
+
+def gradient_x_input(model: Model, x: Tensor, *, target: int = 0, correct: bool = True) -> Tensor:
+    """Return gradient x input (Shrikumar et al. 2016), by default with the corrected gradient.
+
+    On a model that is linear in `x` the uncorrected form sums to the output minus the bias.
+
+    Parameters
+    ----------
+    model, x, target
+        As in `gradient`.
+    correct : bool
+        Remove the channel mean of the gradient first.
+
+    Returns
+    -------
+    Tensor (batch, channel, *space)
+    """
+    return _along_line(model, x, target=target, baseline=0.0, points=(1.0,), correct=correct)
+
+
+def integrated_gradients(
+    model: Model, x: Tensor, *, target: int = 0, steps: int, baseline: float = 0.25, correct: bool = True
+) -> Tensor:
+    """Return integrated gradients (Sundararajan, Taly & Yan 2017) by the midpoint rule.
+
+    Parameters
+    ----------
+    model, x, target
+        As in `gradient`.
+    steps : int
+        Number of gradients along the straight line from the baseline to `x`.
+    baseline : float
+        Value of every channel at the start; 0.25 is the uniform distribution over bases.
+    correct : bool
+        Remove the channel mean of the gradient. Where `x` sums to 1 over channels, as one-hot bases do, and the
+        baseline is 0.25, this changes how a base's share is spread over channels, not its sum.
+
+    Returns
+    -------
+    Tensor (batch, channel, *space)
+    """
+    points = tuple((step + 0.5) / steps for step in range(steps))
+    return _along_line(model, x, target=target, baseline=baseline, points=points, correct=correct)
+
+
+METHODS: dict[str, Callable[..., Tensor]] = {
+    "gradient_x_input": gradient_x_input,
+    "integrated_gradients": integrated_gradients,
+}
+
+
+def method(name: str) -> Callable[..., Tensor]:
+    """Return the method called `name`; an unknown one is an `InputError` that lists the known."""
+    one_of(name, METHODS, what="attribution method")
+    return METHODS[name]
+
+
+def corrected(gradient: Tensor) -> Tensor:
+    """Remove the mean over channels (dimension 1) from a gradient."""
+    return gradient - gradient.mean(dim=1, keepdim=True)
+
+
+def _along_line(
+    model: Model, x: Tensor, *, target: int, baseline: float, points: tuple[float, ...], correct: bool
+) -> Tensor:
+    away = x.detach() - baseline
+    total = torch.zeros_like(away)
+    for point in points:
+        total += gradient(model, baseline + point * away, target=target)
+    mean = total / len(points)
+    return (corrected(mean) if correct else mean) * away
+
+
+@contextmanager
+def _evaluating(model: Model) -> Iterator[None]:
+    modules = [m for m in model.modules() if m.training] if isinstance(model, nn.Module) else []
+    for module in modules:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.training = True

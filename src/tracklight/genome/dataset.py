@@ -1,0 +1,97 @@
+"""Measured windows on a genome: the folders of prepare-genome and prepare-windows, opened together."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
+from tracklight.errors import complaint
+from tracklight.genome.decode import one_hot
+from tracklight.learning.examples import Examples, Windows, make_examples
+
+INDEX_FILE = "windows.tsv.gz"
+FACTS_FILE = "windows.json"
+COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A genome and the index of windows on it.
+
+    Attributes
+    ----------
+    tape : Tape
+        Codes of the genome.
+    index : DataFrame
+        One row per window, columns as in `docs/formats.md`.
+    facts : dict
+        Length, targets, strandedness and what the targets were made of.
+    inputs : dict of str to Path
+        Files read, for the provenance.
+    """
+
+    tape: Tape
+    index: pd.DataFrame
+    facts: dict[str, Any]
+    inputs: dict[str, str | Path]
+
+    @property
+    def length(self) -> int:
+        """Window length (bp)."""
+        return int(self.facts["length_bp"])
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets."""
+        return tuple(self.facts["targets"])
+
+    @property
+    def stranded(self) -> bool:
+        """Whether the assay tells the strands apart."""
+        return bool(self.facts["stranded"])
+
+    def rows(self, split: str) -> torch.Tensor:
+        """Return the row numbers (int64) of a split."""
+        return torch.from_numpy(np.flatnonzero(self.index["split"] == split))
+
+    def values(self, target: str) -> NDArray[np.float64]:
+        """Return the transformed values of a target (example,), NaN where not measured."""
+        return self.index[target].to_numpy(np.float64)
+
+    def active(self, target: str) -> NDArray[np.float64]:
+        """Return 1 for active, 0 for inactive (example,), NaN where not measured."""
+        return self.index[f"{target}.active"].to_numpy(np.float64)
+
+    def codes(self) -> NDArray[np.uint8]:
+        """Return the codes of every window `(example, position)` as the network reads them, 5' to 3'."""
+        starts = self.tape.on_tape(self.index["contig"].to_numpy(object), self.index["start"].to_numpy(np.int64))
+        windows = np.lib.stride_tricks.sliding_window_view(np.asarray(self.tape.data), self.length)[starts]
+        reverse = self.index["reverse"].to_numpy(bool)[:, None]
+        return np.where(reverse, COMPLEMENT[windows[:, ::-1]], windows)
+
+    def examples(self, device: torch.device) -> Examples:
+        """Put the windows on a device."""
+        windows = Windows(
+            self.index["contig"].to_numpy(object),
+            self.index["start"].to_numpy(np.int64),
+            self.index["reverse"].to_numpy(bool),
+            self.index[list(self.targets)].to_numpy(np.float32),
+        )
+        return make_examples(self.tape, windows, length=self.length, decode=one_hot, device=device)
+
+
+def open_dataset(genome: Path, windows: Path) -> Dataset:
+    """Open both folders; what prepare-windows did not finish is an `InputError`."""
+    try:
+        facts = json.loads((windows / FACTS_FILE).read_text())
+        index = pd.read_csv(windows / INDEX_FILE, sep="\t", dtype={"contig": str, "group": str, "name": str})
+    except (OSError, ValueError) as error:
+        raise complaint("not prepared windows", where=windows, got=error, do="run prepare-windows") from None
+    inputs: dict[str, str | Path] = {"contigs": genome / CONTIG_FILE, "windows": windows / INDEX_FILE}
+    return Dataset(open_tape(genome), index, facts, inputs)

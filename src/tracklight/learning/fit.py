@@ -1,0 +1,223 @@
+"""The training loop: one file, top to bottom, resumable after any epoch."""
+
+import copy
+import math
+import pickle
+import time
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tracklight.errors import complaint
+from tracklight.files import whole_file
+from tracklight.learning.examples import Examples, predict
+from tracklight.learning.losses import masked_loss
+from tracklight.models.network import Network
+from tracklight.progress import log, track
+from tracklight.settings import Train
+
+Row = dict[str, float | int]
+
+
+@dataclass
+class Progress:
+    """What has been reached so far; it is all that a resumed training needs besides model and optimiser.
+
+    Attributes
+    ----------
+    epoch : int
+        Epochs done.
+    best_loss : float
+        Lowest validation loss.
+    best_weights : dict
+        Weights at that epoch.
+    rows : list of dict
+        One row of metrics per epoch.
+    """
+
+    epoch: int = 0
+    best_loss: float = math.inf
+    best_weights: dict[str, Tensor] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
+
+    @property
+    def epochs_since_best(self) -> int:
+        """Number of epochs since the validation loss was lowest."""
+        return self.epoch - int(max((row["epoch"] for row in self.rows if row["best"]), default=0))
+
+
+def fit(
+    model: Network,
+    examples: Examples,
+    rows: dict[str, Tensor],
+    settings: Train,
+    *,
+    seed: int,
+    flip: bool,
+    resume: Path,
+) -> Progress:
+    """Train a network and return its best state.
+
+    Parameters
+    ----------
+    model : Module
+        With buffers `scale` and `shift` (target,), which are set so that outputs are in units of the targets.
+    examples : Examples
+        All windows.
+    rows : dict of str to Tensor
+        Row numbers of the `train` and `validation` windows.
+    settings : Train
+        How to train.
+    seed : int
+        Of the order of windows and of augmentation; every epoch has a generator of its own.
+    flip : bool
+        Augment with reverse complements.
+    resume : Path
+        State after the last finished epoch; read when it exists, removed at the end.
+
+    Raises
+    ------
+    InputError
+        When the training targets do not vary, or the loss is not finite.
+    """
+    standardise(model, examples.targets[rows["train"]])
+    steps = settings.epochs * math.ceil(len(rows["train"]) / settings.batch_size)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=settings.learning_rate, total_steps=steps)
+    parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
+    progress = _resumed(resume, parts, identity=_identity(settings, seed))
+    epochs = range(progress.epoch, settings.epochs)
+    for epoch in track(epochs, what=f"train seed {seed}", total=len(epochs), unit="epoch"):
+        if progress.epochs_since_best >= settings.patience_epochs:
+            break
+        started = time.monotonic()
+        with torch.random.fork_rng():
+            torch.manual_seed(
+                seed * 1_000_003 + epoch
+            )  # dropout knows no generator; an epoch's own seed lets it resume
+            draw = Augmentation(torch.Generator().manual_seed(torch.initial_seed()), settings.max_shift_bp, flip)
+            train_loss = _epoch(model, examples, rows["train"], settings, draw=draw, step=_stepper(optimiser, schedule))
+        _note(progress, model, examples, rows["validation"], settings, train_loss=train_loss)
+        progress.rows[-1] |= {"learning_rate": schedule.get_last_lr()[0], "seconds": time.monotonic() - started}
+        _save(resume, parts, progress, identity=_identity(settings, seed))
+    model.load_state_dict(progress.best_weights)
+    return progress
+
+
+@dataclass
+class Augmentation:
+    """Random order, shifts and strands of one epoch, drawn on the CPU so that every device sees the same."""
+
+    generator: torch.Generator
+    max_shift: int
+    flip: bool
+
+    def order(self, count: int) -> Tensor:
+        """Return a random order of `count` rows."""
+        return torch.randperm(count, generator=self.generator)
+
+    def __call__(self, count: int, device: torch.device) -> dict[str, Tensor | None]:
+        """Return `shift` and `flip` for a batch of `count` windows, as `Examples.x` takes them."""
+        shift = torch.randint(-self.max_shift, self.max_shift + 1, (count,), generator=self.generator)
+        flip = torch.rand(count, generator=self.generator) < 0.5
+        return {"shift": shift.to(device), "flip": flip.to(device) if self.flip else None}
+
+
+def standardise(model: Network, targets: Tensor) -> None:
+    """Set `model.scale` and `model.shift` to the spread and mean of the training targets (example, target)."""
+    measured = ~torch.isnan(targets)
+    count = measured.sum(0)
+    mean = torch.where(measured, targets, 0.0).sum(0) / count
+    spread = (torch.where(measured, targets - mean, 0.0).square().sum(0) / count).sqrt()
+    if not bool((spread > 0).all()):
+        raise complaint("a target does not vary over the training windows", got=spread.tolist(), do="check the table")
+    model.shift.copy_(mean)
+    model.scale.copy_(spread)
+
+
+def _epoch(
+    model: Network,
+    examples: Examples,
+    rows: Tensor,
+    settings: Train,
+    *,
+    draw: Augmentation,
+    step: Callable[[Tensor], None],
+) -> float:
+    model.train()
+    total = 0.0
+    order = rows[draw.order(len(rows)).to(rows.device)]
+    for number, batch in enumerate(order.split(settings.batch_size)):
+        x = examples.x(batch, **draw(len(batch), batch.device))
+        loss = _loss(model, model(x), examples.targets[batch], settings)
+        if not torch.isfinite(loss):
+            raise complaint("training loss is not finite", where=f"batch {number}", do="lower train.learning_rate")
+        step(loss)
+        total += loss.item() * len(batch)
+    return total / len(rows)
+
+
+def _loss(model: Network, prediction: Tensor, target: Tensor, settings: Train) -> Tensor:
+    return masked_loss(settings.loss, model.standardised(prediction), model.standardised(target))
+
+
+def _stepper(optimiser: torch.optim.Optimizer, schedule: Any) -> Callable[[Tensor], None]:
+    def step(loss: Tensor) -> None:
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+
+    return step
+
+
+def _note(
+    progress: Progress, model: Network, examples: Examples, rows: Tensor, settings: Train, *, train_loss: float
+) -> None:
+    prediction = predict(model, examples, rows).to(rows.device)
+    target = examples.targets[rows]
+    loss = float(_loss(model, prediction, target, settings))
+    best = loss < progress.best_loss
+    progress.epoch += 1
+    row: Row = {"epoch": progress.epoch, "train_loss": train_loss, "validation_loss": loss}
+    progress.rows.append(row | {"validation_pearson": _pearson(prediction[:, 0], target[:, 0]), "best": int(best)})
+    log.info("epoch %d: train %.4f, validation %.4f%s", progress.epoch, train_loss, loss, " *" if best else "")
+    if best:
+        progress.best_loss, progress.best_weights = loss, copy.deepcopy(model.state_dict())
+
+
+def _pearson(a: Tensor, b: Tensor) -> float:
+    measured = ~torch.isnan(b)
+    return float(torch.corrcoef(torch.stack([a[measured], b[measured]]))[0, 1])
+
+
+def _identity(settings: Train, seed: int) -> str:
+    return f"{settings.model_dump_json()} seed {seed}"
+
+
+def _save(path: Path, parts: dict[str, Any], progress: Progress, *, identity: str) -> None:
+    state = {name: part.state_dict() for name, part in parts.items()}
+    with whole_file(path) as temporary:
+        torch.save({**state, "progress": vars(progress), "identity": identity}, temporary)
+
+
+def _resumed(path: Path, parts: dict[str, Any], *, identity: str) -> Progress:
+    if not path.is_file():
+        return Progress()
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError):
+        log.warning("%s is damaged: training starts again", path)
+        return Progress()
+    if state["identity"] != identity:
+        log.info("%s is of other settings: training starts again", path)
+        return Progress()
+    for name, part in parts.items():
+        part.load_state_dict(state[name])
+    log.info("resuming after epoch %d", state["progress"]["epoch"])
+    return Progress(**state["progress"])

@@ -1,0 +1,44 @@
+"""`tracklight attribute`: per-base attribution of one shard of the genome."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from tracklight.core.attribution import METHODS
+from tracklight.core.device import choose_device
+from tracklight.errors import complaint
+from tracklight.genome.dataset import open_dataset
+from tracklight.genome.ensemble import open_ensemble
+from tracklight.genome.saliency import Scan, attribute_stretch, shard_bounds
+from tracklight.genome.shards import save_shard
+from tracklight.settings import Attribute
+from tracklight.stages import door
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this stage."""
+    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
+    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
+    parser.add_argument("--method", choices=METHODS, required=True, help="attribution method")
+    parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
+    parser.add_argument("--out", type=Path, required=True, help="shard file (.npz)")
+    door.add_shared_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Attribute one shard and write it."""
+    settings = door.stage_settings(arguments, Attribute, section="attribute")
+    data = open_dataset(arguments.genome, arguments.windows)
+    if not 0 <= arguments.shard < settings.shards:
+        raise complaint("no such shard", where="--shard", got=arguments.shard, allowed=f"0 to {settings.shards - 1}")
+    inputs = {**data.inputs, **{f"model{n}": path for n, path in enumerate(arguments.models)}}
+    with door.recorded(arguments, "attribute", settings, inputs) as facts:
+        torch.set_num_threads(arguments.threads)
+        device = choose_device(settings.device)
+        ensemble = open_ensemble(arguments.models, device=device)
+        scan = Scan(ensemble, settings, arguments.method, data.stranded)
+        stretch = shard_bounds(len(data.tape), settings.shards)[arguments.shard]
+        save_shard(arguments.out, attribute_stretch(data.tape, stretch, scan, device=device))
+        facts |= {"device": str(device), "method": arguments.method, "stretch": stretch, "seeds": ensemble.seeds}

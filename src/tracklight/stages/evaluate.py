@@ -1,0 +1,110 @@
+"""`tracklight evaluate`: held-out accuracy of the networks beside their baselines."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from tracklight.core.device import choose_device
+from tracklight.files import whole_file
+from tracklight.genome.dataset import Dataset, open_dataset
+from tracklight.genome.ensemble import open_ensemble
+from tracklight.learning.baselines import at_content, kmer_ridge
+from tracklight.learning.examples import Examples, predict
+from tracklight.learning.metrics import score
+from tracklight.models.spec import ModelSpec, build
+from tracklight.settings import Evaluate
+from tracklight.stages import door
+
+Predictions = Iterator[tuple[str, int | str, NDArray[np.float64]]]  # predictor, seed, (example, target)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this stage."""
+    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
+    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
+    parser.add_argument("--out", type=Path, required=True, help="folder for evaluation.tsv and predictions.tsv.gz")
+    door.add_shared_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write `evaluation.tsv` and `predictions.tsv.gz`."""
+    settings = door.stage_settings(arguments, Evaluate, section="evaluate")
+    data = open_dataset(arguments.genome, arguments.windows)
+    inputs = {**data.inputs, **{f"model{n}": path for n, path in enumerate(arguments.models)}}
+    with door.recorded(arguments, "evaluate", settings, inputs) as facts:
+        torch.set_num_threads(arguments.threads)
+        device = choose_device(settings.device)
+        networks = list(_networks(arguments.models, data, device))
+        rivals = list(_baselines(data, settings, facts)) + list(_untrained(arguments.models, data, settings, device))
+        _write_table(arguments.out / "evaluation.tsv", _scores(data, [*networks, *rivals]))
+        _write_table(arguments.out / "predictions.tsv.gz", _predictions(data, networks))
+
+
+def _networks(models: list[Path], data: Dataset, device: torch.device) -> Predictions:
+    ensemble = open_ensemble(models, device=device)
+    outputs = [_predict(model, data.examples(device)) for model in ensemble.models]
+    for seed, output in zip(ensemble.seeds, outputs, strict=True):
+        yield "model", seed, output
+    yield "ensemble", "", np.mean(outputs, axis=0)
+
+
+def _untrained(models: list[Path], data: Dataset, settings: Evaluate, device: torch.device) -> Predictions:
+    spec: ModelSpec = open_ensemble(models[:1], device=device).spec
+    examples = data.examples(device)
+    for seed in range(settings.untrained_seeds):
+        yield "untrained", seed, _predict(build(spec, seed=seed).to(device), examples)
+
+
+def _predict(model: torch.nn.Module, examples: Examples) -> NDArray[np.float64]:
+    rows = torch.arange(len(examples), device=examples.start.device)
+    return predict(model, examples, rows).double().numpy()
+
+
+def _baselines(data: Dataset, settings: Evaluate, facts: dict[str, Any]) -> Predictions:
+    codes = data.codes()
+    train, validation = (data.rows(split).numpy() for split in ("train", "validation"))
+    columns = []
+    for target in data.targets:
+        prediction, facts[f"kmer_ridge.{target}"] = kmer_ridge(
+            codes,
+            data.values(target),
+            train,
+            validation,
+            lengths=settings.kmer_lengths,
+            penalties=settings.ridge_penalties,
+        )
+        columns.append(prediction)
+    yield "kmer_ridge", "", np.stack(columns, axis=1)
+    yield "at_content", "", np.repeat(at_content(codes)[:, None], len(data.targets), axis=1)
+
+
+def _scores(data: Dataset, predictions: list[tuple[str, int | str, NDArray[np.float64]]]) -> pd.DataFrame:
+    test = data.rows("test").numpy()
+    return pd.DataFrame(
+        {"target": target, "predictor": predictor, "seed": seed, "metric": metric, "value": value}
+        for number, target in enumerate(data.targets)
+        for predictor, seed, output in predictions
+        for metric, value in score(output[test, number], data.values(target)[test], data.active(target)[test]).items()
+    )
+
+
+def _predictions(data: Dataset, networks: list[tuple[str, int | str, NDArray[np.float64]]]) -> pd.DataFrame:
+    table = data.index.drop(columns=["group"])
+    for number, target in enumerate(data.targets):
+        for predictor, seed, output in networks:
+            name = f"{target}.ensemble" if predictor == "ensemble" else f"{target}.seed{seed}"
+            table[name] = output[:, number]
+    return table[table["split"] != "train"]
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    compression: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", compression=compression)

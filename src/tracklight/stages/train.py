@@ -1,0 +1,99 @@
+"""`tracklight train`: one network of the ensemble."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from tracklight.core.device import choose_device
+from tracklight.errors import complaint
+from tracklight.files import whole_file
+from tracklight.genome.dataset import Dataset, open_dataset
+from tracklight.learning.fit import Progress, fit
+from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
+from tracklight.report.figures import training_curve
+from tracklight.settings import Train
+from tracklight.stages import door
+
+DECODE = "dna"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this stage."""
+    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
+    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
+    parser.add_argument("--seed", type=int, required=True, help="seed of this network")
+    parser.add_argument("--out", type=Path, required=True, help="folder for model.pt, metrics.tsv and training.png")
+    door.add_shared_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Train one network; a killed run goes on after its last finished epoch."""
+    settings = door.stage_settings(arguments, Train, section="train")
+    windows = open_dataset(arguments.genome, arguments.windows)
+    with door.recorded(arguments, "train", settings, windows.inputs) as facts:
+        torch.set_num_threads(arguments.threads)
+        device = choose_device(settings.device)
+        resume = arguments.out / "resume.pt"
+        model, spec, progress = _fit(windows, settings, seed=arguments.seed, device=device, resume=resume)
+        facts |= {"seed": arguments.seed, "device": str(device), **_best(progress)}
+        _write(arguments.out, model, spec, progress, settings, facts)
+        resume.unlink(missing_ok=True)
+
+
+def _fit(
+    windows: Dataset, settings: Train, *, seed: int, device: torch.device, resume: Path
+) -> tuple[torch.nn.Module, ModelSpec, Progress]:
+    spec = model_spec(settings, length=windows.length, targets=windows.targets)
+    model = build(spec, seed=seed).to(device)
+    rows = {split: windows.rows(split).to(device) for split in ("train", "validation")}
+    examples = windows.examples(device)
+    progress = fit(model, examples, rows, settings, seed=seed, flip=_flips(settings, windows), resume=resume)
+    return model.cpu(), spec, progress
+
+
+def model_spec(settings: Train, *, length: int, targets: tuple[str, ...]) -> ModelSpec:
+    """Return the identity of the network the settings describe."""
+    shape = settings.architecture
+    names = {
+        "valid_conv": {"filters", "kernels", "pools", "hidden", "dropout", "batch_norm"},
+        "residual_dilated": {"filters", "kernels", "blocks", "hidden", "dropout"},
+    }
+    return ModelSpec(shape.name, 4, length, targets, shape.model_dump(include=names[shape.name]))
+
+
+def _flips(settings: Train, windows: Dataset) -> bool:
+    if settings.reverse_complement == "on" and windows.stranded:
+        raise complaint(
+            "reverse-complement augmentation teaches a stranded assay that strands do not matter",
+            where="train.reverse_complement",
+            got="on",
+            allowed="auto, off",
+            do="or set prepare_windows.stranded: false",
+        )
+    return settings.reverse_complement != "off" and not windows.stranded
+
+
+def _best(progress: Progress) -> dict[str, Any]:
+    best = [row for row in progress.rows if row["best"]][-1]
+    return {"epochs": progress.epoch, "best_epoch": int(best["epoch"]), "best_validation_loss": best["validation_loss"]}
+
+
+def _write(
+    out: Path,
+    model: torch.nn.Module,
+    spec: ModelSpec,
+    progress: Progress,
+    settings: Train,
+    facts: dict[str, Any],
+) -> None:
+    table = pd.DataFrame(progress.rows)
+    with whole_file(out / "metrics.tsv") as temporary:
+        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    training_curve(table, out / "training.png")
+    save_checkpoint(
+        out / "model.pt",
+        Checkpoint(spec, model.state_dict(), DECODE, settings.model_dump(mode="json"), facts),
+    )
