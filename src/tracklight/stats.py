@@ -5,6 +5,7 @@ To add: one function with its closed-form or brute-force witness in `tests/test_
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -123,7 +124,7 @@ def grouped_out_of_fold(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike,
     return confidence
 
 
-def reliability_curve(confidence: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> dict[str, NDArray[np.generic]]:
+def reliability_curve(confidence: ArrayLike, labels: ArrayLike, *, bins: int = 10) -> dict[str, NDArray[Any]]:
     """Return the reliability curve in bins of about equal count; equal confidences are never parted.
 
     Parameters
