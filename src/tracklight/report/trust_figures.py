@@ -62,7 +62,7 @@ def null_figure(peaks: pd.DataFrame, nulls: pd.DataFrame) -> Figure:
 def _heights(axes: Axes, heights: np.ndarray, nulls: pd.DataFrame) -> None:
     if len(heights) and heights.max() > 0:
         edges = np.linspace(0, np.quantile(heights, 0.999), 60)
-        axes.hist(np.clip(heights, None, edges[-1]), bins=edges, color=POSITIVE, alpha=0.55)
+        axes.hist(np.clip(heights, None, edges[-1]), bins=edges.tolist(), color=POSITIVE, alpha=0.55)
         axes.axvline(float(np.median(heights)), color=POSITIVE, linewidth=1.5, label="median of the peaks")
     for row in nulls.itertuples():
         name = str(row.null)
@@ -75,7 +75,7 @@ def _heights(axes: Axes, heights: np.ndarray, nulls: pd.DataFrame) -> None:
 def _p_values(axes: Axes, values: np.ndarray, name: str) -> None:
     if len(values):
         colour, label = NULL_COLOURS.get(name, NEUTRAL), f"against {NULLS.get(name, name)}"
-        axes.hist(values, bins=np.linspace(0, 1, 41), density=True, histtype="step", color=colour, label=label)
+        axes.hist(values, bins=np.linspace(0, 1, 41).tolist(), density=True, histtype="step", color=colour, label=label)
 
 
 @styled

@@ -1,0 +1,263 @@
+"""Sections about what was found: confidence, peaks and their nulls, candidates, maxima, known elements."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tracklight.report.blocks import Block, Cell, Items, Picture, Section, Text, absent, percent, plain_table
+from tracklight.report.run_folder import RunFolder
+from tracklight.report.style import figure_uri
+from tracklight.report.trust_figures import NULLS, elements_figure, null_figure, reliability_figure
+
+CALLED = {"called_q05": 0.05, "called_q10": 0.10, "called_q20": 0.20}
+CANDIDATE_COLUMNS = {
+    "rank": "rank",
+    "name": "name",
+    "place": "place",
+    "strand": "strand",
+    "confidence": "confidence",
+    "q": "q",
+    "height": "height",
+    "prediction": "prediction",
+    "nearest_gene": "nearest gene",
+    "tss_distance": "distance to its start (bp)",
+    "class": "class",
+    "gc": "GC",
+    "softmasked_fraction": "soft-masked",
+    "seen_in_training": "seen in training",
+}
+WHY_Q = (
+    "A q-value here answers one question: is this peak higher than chance sequence would give? Where sequence of the "
+    "same composition often holds such maxima by chance, few or no peaks can pass, although many of them work. "
+    "The confidence below answers another question: of held-out windows that scored like this, how many were measured "
+    "active? The list is ranked and cut by that."
+)
+
+
+def confidence_section(run: RunFolder) -> Section:
+    """Show whether the stated confidence can be believed."""
+    title, table, facts = "Confidence", run.table("peaks/calibration.tsv"), run.facts("peaks/calibration.json")
+    if table is None or facts is None:
+        return absent("confidence", title, "This run has no calibration.")
+    prior = float(facts["prior_active"])
+    error = f"{facts['expected_calibration_error']:.3f}"
+    return Section(
+        "confidence",
+        title,
+        [
+            Text(
+                f"On {facts['n_windows']:,} held-out windows that were not used for the fit, the stated confidence was "
+                f"off by {error} on average (expected calibration error).",
+                strong=True,
+            ),
+            Text(
+                f"Confidence is the probability that a window like this measures active. {percent(prior)} of the "
+                "windows behind it are active: they were chosen by the experiment. Elsewhere in the genome active "
+                "places are likely rarer, and the same score then means less."
+            ),
+            Picture(
+                figure_uri(reliability_figure(table, prior=prior)),
+                alt=f"Reliability curve over {len(table)} bins of confidence; expected calibration error {error}.",
+                caption="Held-out windows in bins of confidence; the area of a mark is the number of windows.",
+            ),
+        ],
+    )
+
+
+def peaks_section(run: RunFolder) -> Section:
+    """Say how many peaks pass each null, and whether the null itself can be trusted."""
+    title, nulls, peaks = "Peaks against chance", run.table("peaks/null.tsv"), run.table("peaks/peaks.tsv")
+    if nulls is None or peaks is None:
+        return absent("peaks", title, "This run has no peaks.")
+    blocks: list[Block] = [Text(null_sentence(nulls, len(peaks)), strong=True), Text(WHY_Q)]
+    shown = nulls.assign(null=[NULLS.get(str(name), str(name)) for name in nulls["null"]])
+    headings = {"null": "null", "n_null": "null peaks", "n_peaks": "peaks"}
+    headings |= {column: f"q ≤ {limit:.2f}" for column, limit in CALLED.items()}
+    headings |= {
+        "median_null": "median height, null",
+        "median_peaks": "median height, peaks",
+        "self_check": "self-check",
+    }
+    blocks.append(plain_table(shown, caption="Peaks that pass each null", headings=headings))
+    blocks.append(Items([check for check in map(_self_check, nulls.to_dict("records")) if check]))
+    if len(peaks):
+        blocks.append(
+            Picture(
+                figure_uri(null_figure(peaks, nulls)),
+                alt=f"Heights and p-values of {len(peaks):,} peaks. {null_sentence(nulls, len(peaks))}",
+                caption="Left: heights, with medians. Right: p-values; a flat line at 1 is what chance looks like.",
+            )
+        )
+    return Section("peaks", title, blocks)
+
+
+def null_sentence(nulls: pd.DataFrame, n_peaks: int) -> str:
+    """Say in words how many peaks pass; when none does, say so plainly."""
+    if not n_peaks:
+        return "No peak was found."
+    if not nulls[list(CALLED)].to_numpy().any():
+        names = " or ".join(NULLS.get(str(name), str(name)) for name in nulls["null"])
+        return f"None of the {n_peaks:,} peaks passes q ≤ {max(CALLED.values()):.2f} against {names}."
+    parts = []
+    for row in nulls.to_dict("records"):
+        counts = ", ".join(f"{int(row[column]):,} at q ≤ {limit:.2f}" for column, limit in CALLED.items())
+        parts.append(f"against {NULLS.get(str(row['null']), row['null'])}: {counts}")
+    return f"Of {n_peaks:,} peaks pass {'; '.join(parts)}."
+
+
+def _self_check(row: dict[Any, Any]) -> str:
+    if not np.isfinite(row["self_check"]):
+        return ""
+    name = NULLS.get(str(row["null"]), row["null"])
+    return (
+        f"Self-check against {name}: a second draw of the null, tested against the first, has p < 0.05 in "
+        f"{percent(row['self_check'])} of its peaks; 5% is expected when the p-values are calibrated."
+    )
+
+
+def candidates_section(run: RunFolder, *, top_n: int, kind: str) -> Section:
+    """List the top candidates, with what the list promises."""
+    table = run.table("candidates.tsv")
+    if table is None:
+        return absent("candidates", _title(kind), "This run has no candidate list.")
+    passed = table[table["filter"] == "PASS"].sort_values("rank", kind="stable")
+    blocks: list[Block] = [Text(promise_sentence(table), strong=True)]
+    if len(passed) < len(table):
+        blocks.append(Items(_reasons(table)))
+    if len(passed):
+        shown = passed.head(top_n)
+        place = [f"{row.chrom}:{row.start:,}-{row.end:,}" for row in shown.itertuples()]
+        body = plain_table(
+            shown.assign(place=place),
+            caption=f"Top {len(shown)} of {len(passed):,} {kind}; 0-based, half-open; headings sort",
+            headings={name: heading for name, heading in CANDIDATE_COLUMNS.items() if name in [*shown, "place"]},
+            sortable=True,
+        )
+        _link_names(body.rows, run)
+        blocks.append(body)
+    return Section("candidates", _title(kind), blocks)
+
+
+def promise_sentence(table: pd.DataFrame) -> str:
+    """State the expected precision of the list: the mean confidence of the rows that pass."""
+    passed = table[table["filter"] == "PASS"]
+    if not len(passed):
+        return f"None of {len(table):,} elements passes the filters, so the list is empty. The reasons are below."
+    precision = passed["confidence"].mean()
+    return (
+        f"{len(passed):,} of {len(table):,} elements pass the filters. Expected precision of the list: "
+        f"{percent(precision)} (the mean of their confidences, so about {round(precision * len(passed)):,} of them)."
+    )
+
+
+def _reasons(table: pd.DataFrame) -> list[str]:
+    reasons = table.loc[table["filter"] != "PASS", "filter"].str.split(";").explode().value_counts()
+    return [f"{n:,} marked {reason}" for reason, n in reasons.items()]
+
+
+def _link_names(rows: list[list[Cell]], run: RunFolder) -> None:
+    """Let the names of the candidates that are drawn lead to their picture."""
+    drawn = {entry["name"] for entry in (run.facts("logos/logos.json") or {}).get("candidates", [])}
+    at = list(CANDIDATE_COLUMNS).index("name")
+    for row in rows:
+        if row[at].text in drawn:
+            row[at] = Cell(row[at].text, row[at].value, href=f"#logo-{row[at].text}")
+
+
+def _title(kind: str) -> str:
+    return kind[:1].upper() + kind[1:]
+
+
+def logos_section(run: RunFolder) -> Section:
+    """Show letters and tracks of the top candidates."""
+    title, facts = "Tracks and letters of the top candidates", run.facts("logos/logos.json")
+    drawn = [] if facts is None else [(entry, run.image(f"logos/{entry['file']}")) for entry in facts["candidates"]]
+    pictures: list[Block] = [
+        Picture(
+            uri,
+            alt=f"Letters and tracks of {entry['name']}, rank {entry['rank']}.",
+            caption=f"{entry['name']}, rank {entry['rank']}",
+            anchor=f"logo-{entry['name']}",
+        )
+        for entry, uri in drawn
+        if uri
+    ]
+    if not pictures:
+        return absent("logos", title, "No candidate is drawn.")
+    how = (
+        "Each candidate is read 5' to 3' on its own strand, so positions fall along the axis on the minus strand. "
+        "Letters: gradient x input around the summit (dotted line); upward letters speak for activity, downward "
+        "letters against it. Below: the same track as bars, and the prediction of the window centred there. The green "
+        "area is the candidate, the dotted lines mark the stretch drawn as letters. Scales differ between candidates."
+    )
+    return Section("logos", title, [Text(how), *pictures])
+
+
+def maxima_section(run: RunFolder) -> Section:
+    """Show where in measured windows the light falls."""
+    title = "Where the light falls in measured windows"
+    found = (run.facts("logos/logos.json") or {}).get("maxima")
+    if not found or not found["n_windows"]:
+        return absent("maxima", title, "No held-out active window has a saliency maximum.")
+    where = f"{found['expected_from_bp']}..{found['expected_to_bp']}"
+    finding = (
+        f"In {percent(found['share_expected'])} of {found['n_windows']:,} held-out active windows the saliency is "
+        f"highest at {where} of the reference point; a uniform choice would put {percent(found['share_by_chance'])} "
+        "there."
+    )
+    spelled = ", ".join(f"{word} ({n})" for word, n in found["words"].items())
+    blocks: list[Block] = [
+        Text(finding, strong=True),
+        Text(f"The letters around the maxima read {found['consensus']}. The most frequent words there: {spelled}."),
+    ]
+    for file, alt, caption in (
+        ("maxima.png", finding, "Position of the centre base of the highest smoothed box, by window."),
+        (
+            "aggregate.png",
+            f"Aggregated logo, reading {found['consensus']}.",
+            "Mean of one-hot x saliency at the maxima.",
+        ),
+    ):
+        uri = run.image(f"logos/{file}")
+        blocks += [Picture(uri, alt, caption)] if uri else []
+    return Section("maxima", title, blocks)
+
+
+def elements_section(run: RunFolder) -> Section:
+    """Show how well tracks and lists find known elements."""
+    title, table = "Known elements", run.table("elements.tsv")
+    if table is None:
+        return absent("elements", title, "No known elements were given to compare with.")
+    first = table.iloc[0]
+    rate = first["n_positive"] / (first["n_positive"] + first["n_negative"])
+    about = (
+        f"Every base of the {int(first['n_windows']):,} test windows that overlap a known element is scored; "
+        f"{percent(rate)} of these bases lie inside one. |name| is the absolute value of a track. Controls: AT content, "
+        "the position in the window alone, and untrained networks. Windows that are aligned to a reference point make "
+        "position alone a strong rival, so a track is worth what it adds beside it."
+    )
+    wide = _wide(table)
+    headings = {"track": "track", **{name: heading for name, heading in ELEMENT_HEADINGS.items() if name in wide}}
+    return Section(
+        "elements",
+        title,
+        [
+            Text(about),
+            plain_table(wide, caption="With 95% bootstrap intervals over windows", headings=headings),
+            Picture(
+                figure_uri(elements_figure(table)),
+                alt="AUROC, AUPRC and enrichment of every track and control; the numbers are in the table above.",
+                caption="Grey: controls. Dashed: chance. Each untrained network is one ring.",
+            ),
+        ],
+    )
+
+
+ELEMENT_HEADINGS = {"auroc": "AUROC", "auprc": "AUPRC", "enrichment": "enrichment at the top"}
+
+
+def _wide(table: pd.DataFrame) -> pd.DataFrame:
+    shown = [f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in table.itertuples()]
+    columns = table.assign(shown=shown).set_index(["track", "metric"])["shown"].unstack(sort=False)
+    return columns.reset_index()
