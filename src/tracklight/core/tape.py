@@ -80,7 +80,7 @@ def open_tape(folder: str | Path) -> Tape:
     try:
         lengths: dict[str, int] = json.loads((folder / CONTIG_FILE).read_text())
         data = np.load(folder / DATA_FILE, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError) as error:
         raise complaint("not a prepared genome", where=folder, got=error, do="run prepare-genome") from None
     offsets = np.concatenate([[0], np.cumsum(list(lengths.values()))]).astype(np.int64)
     if data.shape[-1] != offsets[-1]:

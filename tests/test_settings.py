@@ -1,0 +1,136 @@
+"""Settings are complete, typed and bounded, and a mistake names the path of its key."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from tracklight.errors import InputError
+from tracklight.settings import Config, Peaks, PrepareWindows, Train, load, validate
+
+REPOSITORY = Path(__file__).parents[1]
+CONFIG = {
+    "run": "small",
+    "inputs": {"fasta": "genome.fa", "regions": "regions.tsv"},
+    "prepare_windows": {"active_above": 1.0, "upstream_bp": 50, "downstream_bp": 100},
+}
+
+
+def changed(path, value):
+    """The smallest configuration with one key changed; None removes it."""
+    config = copy.deepcopy(CONFIG)
+    *parents, last = path.split(".")
+    inner = config
+    for key in parents:
+        inner = inner.setdefault(key, {})
+    if value is None:
+        del inner[last]
+    else:
+        inner[last] = value
+    return config
+
+
+def test_the_smallest_configuration_is_filled_with_defaults():
+    config = validate(Config, CONFIG, where="config")
+    assert config.train.seeds == [0, 1, 2]
+    assert config.prepare_windows.length_bp == 150
+    assert config.inputs.exclude == []
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("peaks.widht_bp", 9, r"config\.peaks\.widht_bp: unknown setting; allowed: width_bp, .*remove it"),
+        ("prepare_windows.split.bye", "block", r"config\.prepare_windows\.split\.bye: unknown .* allowed: by, column"),
+        ("nonsense", 1, r"config\.nonsense: unknown setting; allowed: run, fingerprint, inputs"),
+        ("run", None, r"config\.run: setting is missing; add it"),
+        ("inputs.fasta", None, r"config\.inputs\.fasta: setting is missing"),
+        ("prepare_windows.active_above", None, r"config\.prepare_windows\.active_above: setting is missing"),
+        ("run", "a/b", r"config\.run: setting is not allowed; got 'a/b'"),
+        ("run", "../up", r"config\.run: setting is not allowed; got '\.\./up'"),
+        ("train.epochs", 0, r"config\.train\.epochs: .*got 0; allowed: .*greater than or equal to 1"),
+        ("train.learning_rate", 0.0, r"config\.train\.learning_rate: .*got 0\.0; allowed: .*greater than 0"),
+        ("train.epochs", "many", r"config\.train\.epochs: .*got 'many'; allowed: .*integer"),
+        ("train.epochs", 2.5, r"config\.train\.epochs: .*got 2\.5; allowed: .*integer"),
+        ("train.seeds", [], r"config\.train\.seeds: .*at least 1 item"),
+        ("train.seeds", [0, -1], r"config\.train\.seeds\.1: .*got -1"),
+        ("train.architecture.pools", [2, 0], r"config\.train\.architecture\.pools\.1: .*got 0"),
+        ("train.device", "tpu", r"config\.train\.device: .*got 'tpu'; allowed: .*'auto', 'cpu' or 'cuda'"),
+        (
+            "candidates.min_confidence",
+            1.5,
+            r"config\.candidates\.min_confidence: .*got 1\.5; .*less than or equal to 1",
+        ),
+        ("evaluate.kmer_lengths", [3, 9], r"config\.evaluate\.kmer_lengths\.1: .*got 9"),
+        ("peaks", 3, r"config\.peaks: .*got 3"),
+        ("prepare_windows.contig_names", ["chrI"], r"config\.prepare_windows\.contig_names: .*got \['chrI'\]"),
+    ],
+)
+def test_a_mistake_names_its_path_what_was_got_and_what_is_allowed(path, value, message):
+    with pytest.raises(InputError, match=message) as error:
+        validate(Config, changed(path, value), where="config")
+    assert "\n" not in str(error.value)
+
+
+def test_a_window_without_length_is_refused():
+    values = {"active_above": 1.0, "upstream_bp": 0, "downstream_bp": 0}
+    with pytest.raises(InputError, match=r"upstream_bp \+ downstream_bp must be at least 1"):
+        validate(PrepareWindows, values, where="prepare_windows")
+
+
+def test_settings_do_not_change_once_read():
+    settings = validate(Peaks, {}, where="peaks")
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.width_bp = 11
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("peaks.json", '{"width_bp": 11}'), ("peaks.yaml", "width_bp: 11\n"), ("odd.txt", ' {"width_bp": 11}')],
+)
+def test_a_stage_reads_its_settings_from_text_or_file(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    assert load(Peaks, str(tmp_path / name), section="peaks").width_bp == 11
+    assert load(Peaks, '{"width_bp": 11}', section="peaks").width_bp == 11
+
+
+def test_no_settings_are_the_defaults():
+    assert load(Train, None, section="train") == Train()
+
+
+def test_resolved_settings_survive_the_way_through_json():
+    settings = validate(Config, CONFIG, where="config")
+    for name in ("train", "peaks", "prepare_windows", "candidates"):
+        section = getattr(settings, name)
+        assert load(type(section), json.dumps(section.model_dump(mode="json")), section=name) == section
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"width_bp": ', "peaks: settings are neither JSON nor YAML"),
+        ("missing.yaml", r"peaks: missing\.yaml: cannot read the settings file"),
+    ],
+)
+def test_settings_that_cannot_be_read_are_one_line(tmp_path, monkeypatch, text, message):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message) as error:
+        load(Peaks, text, section="peaks")
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path):
+    (tmp_path / "list.yaml").write_text("- width_bp\n")
+    with pytest.raises(InputError, match="peaks: settings must be a mapping of keys to values; got list"):
+        load(Peaks, str(tmp_path / "list.yaml"), section="peaks")
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "yeast.yaml"])
+def test_the_configurations_that_are_shipped_are_valid(name):
+    values = yaml.safe_load((REPOSITORY / "config" / name).read_text())
+    config = validate(Config, values, where=name)
+    for path in [config.inputs.fasta, config.inputs.regions, config.inputs.genes, config.inputs.elements]:
+        assert path is None or (REPOSITORY / path).is_file()
