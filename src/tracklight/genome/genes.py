@@ -62,7 +62,7 @@ def _read_gff(path: Path, lengths: Mapping[str, int], contig_names: Mapping[str,
 def _gene_lines(path: Path) -> list[tuple[int, str]]:
     """Keep the lines of genes, else those of transcripts; the file is read once and mostly forgotten."""
     genes, transcripts = [], []
-    for number, text in numbered_lines(path, what="gene annotation", skip=("#", "track", "browser")):
+    for number, text in numbered_lines(path, what="gene annotation", skip=("#",)):
         if text.startswith(">"):
             break  # GFF3 may carry its sequence after the features
         kind = [*text.split("\t", 3), "", "", ""][2]

@@ -12,7 +12,7 @@ from tracklight.progress import log
 BED6 = ("chrom", "start", "end", "name", "score", "strand")
 BED12 = (*BED6, *(f"field{number}" for number in range(7, 13)))  # drawing instructions, not read
 STRANDS = ("+", "-", ".")
-BED_SKIP = ("#", "track", "browser")
+BED_SKIP = ("#", "track ", "browser ")
 
 
 def read_bed(
@@ -43,7 +43,7 @@ def read_bed(
     lines = list(numbered_lines(path, what="BED file", skip=BED_SKIP))
     width = min(max(lines[0][1].count("\t") + 1, 3), len(BED12)) if lines else 3
     table = split_rows(lines, columns=list(BED12[:width]), where=path)
-    bed = table.reindex(columns=list(BED6)).fillna({"name": ".", "score": ".", "strand": "."})
+    bed = table.reindex(columns=list(BED6), fill_value=".")
     for edge in ("start", "end"):
         bed[edge] = integers(bed[edge], what=edge, where=path)
     bed["score"] = numbers(bed.score, what="score", where=path)

@@ -37,11 +37,11 @@ def opened(path: str | Path, *, what: str) -> Iterator[BinaryIO]:
     path = existing_file(path, what=what)
     try:
         with path.open("rb") as raw:
-            magic = raw.read(len(GZIP_MAGIC))
-            raw.seek(0)
-            if magic == GZIP_MAGIC:
-                _check_bgzip_end(raw, path)
-            yield cast(BinaryIO, gzip.open(raw)) if magic == GZIP_MAGIC else raw  # noqa: SIM115
+            if not _is_gzip(raw, path):
+                yield raw
+                return
+            with gzip.open(raw) as content:
+                yield cast(BinaryIO, content)
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise complaint(
             f"{what} is a damaged or truncated gzip file", where=path, got=error, do="copy or download it again"
@@ -52,14 +52,14 @@ def opened(path: str | Path, *, what: str) -> Iterator[BinaryIO]:
 
 def numbered_lines(path: str | Path, *, what: str, skip: tuple[str, ...]) -> Iterator[tuple[int, str]]:
     """Yield the number (from 1) and the text of every line that is not blank and starts with none of `skip`."""
-    with opened(path, what=what) as handle:
-        try:
-            for number, line in enumerate(io.TextIOWrapper(handle, encoding="utf-8"), start=1):
+    try:
+        with opened(path, what=what) as handle, io.TextIOWrapper(handle, encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
                 text = line.rstrip("\n")
                 if text.strip() and not text.startswith(skip):
                     yield number, text
-        except UnicodeDecodeError as error:
-            raise complaint(f"{what} is not text", where=path, got=error.reason, allowed="UTF-8 text") from None
+    except UnicodeDecodeError as error:
+        raise complaint(f"{what} is not text", where=path, got=error.reason, allowed="UTF-8 text") from None
 
 
 def split_rows(lines: list[tuple[int, str]], *, columns: list[str], where: str | Path) -> pd.DataFrame:
@@ -103,11 +103,12 @@ def numbers(column: pd.Series, *, what: str, where: str | Path) -> pd.Series:
     return values
 
 
-def _check_bgzip_end(raw: BinaryIO, path: Path) -> None:
-    # A bgzip file that lost its last blocks still decompresses without complaint; only its end marker tells.
+def _is_gzip(raw: BinaryIO, path: Path) -> bool:
     head = raw.read(18)
-    raw.seek(-min(len(BGZF_END), path.stat().st_size), io.SEEK_END)
-    end = raw.read()
+    # A bgzip file that lost its last blocks still decompresses without complaint; only its end marker tells.
+    if len(head) == 18 and head.startswith(GZIP_MAGIC) and head[3] & 4 and head[12:14] == b"BC":
+        raw.seek(-min(len(BGZF_END), path.stat().st_size), io.SEEK_END)
+        if raw.read() != BGZF_END:
+            raise EOFError("the end marker of bgzip is missing")
     raw.seek(0)
-    if len(head) == 18 and head[3] & 4 and head[12:14] == b"BC" and end != BGZF_END:
-        raise EOFError("the end marker of bgzip is missing")
+    return head.startswith(GZIP_MAGIC)
