@@ -233,9 +233,9 @@ def elements_section(run: RunFolder) -> Section:
     rate = first["n_positive"] / (first["n_positive"] + first["n_negative"])
     about = (
         f"Every base of the {int(first['n_windows']):,} test windows that overlap a known element is scored; "
-        f"{percent(rate)} of these bases lie inside one. |name| is the absolute value of a track. Controls: AT content, "
-        "the position in the window alone, and untrained networks. Windows that are aligned to a reference point make "
-        "position alone a strong rival, so a track is worth what it adds beside it."
+        f"{percent(rate)} of these bases lie inside one. |name| is the absolute value of a track. Controls: AT "
+        "content, the position in the window alone, and untrained networks. Windows that are aligned to a reference "
+        "point make position alone a strong rival, so a track is worth what it adds beside it."
     )
     wide = _wide(table)
     headings = {"track": "track", **{name: heading for name, heading in ELEMENT_HEADINGS.items() if name in wide}}

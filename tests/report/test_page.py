@@ -1,0 +1,195 @@
+import re
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tracklight.errors import InputError
+from tracklight.report.page import render
+from tracklight.report.run_folder import open_run
+from tracklight.settings import Report
+
+SETTINGS = Report(title="A <toy> run", about="Toy networks.", citation=["Someone 2030. A toy."], top_n=1)
+
+
+class Outline(HTMLParser):
+    """Collects what a browser would ask for and what a screen reader would need."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.headings, self.asked, self.images, self.open = [], [], [], []
+        self.captions = self.tables = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        named = dict(attrs)
+        self.asked += [named[key] for key in ("src", "srcset", "data") if key in named]
+        self.asked += [named["href"]] if tag == "link" else []
+        self.images += [named] if tag == "img" else []
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        if tag not in ("meta", "link", "img", "input"):
+            self.open.append(tag)
+        if tag in ("h1", "h2"):
+            self.headings.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings[-1] += data
+
+
+@pytest.fixture(scope="module")
+def html(whole_run: Path) -> str:
+    return render(open_run(whole_run), SETTINGS, page=whole_run / "report.html")
+
+
+def test_page_asks_for_nothing_but_its_own_data_uris(html: str) -> None:
+    page = Outline(html)
+    assert len(page.images) == 9
+    assert all(address.startswith("data:") for address in page.asked)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", html)
+    assert "default-src 'none'; img-src data:;" in unescape(html)
+
+
+def test_every_element_is_closed_and_every_table_and_image_is_described(html: str) -> None:
+    page = Outline(html)
+    assert page.open == []
+    assert page.tables == page.captions > 5
+    assert all(image["alt"] for image in page.images)
+
+
+def test_headings_come_in_reading_order(html: str) -> None:
+    assert Outline(html).headings == [
+        "A <toy> run",
+        "Candidate promoters",
+        "Tracks and letters of the top candidates",
+        "Where the light falls in measured windows",
+        "What was trained on what",
+        "Accuracy on held-out windows",
+        "Training",
+        "Confidence",
+        "Peaks against chance",
+        "Known elements",
+        "Files",
+        "Provenance",
+        "Please cite",
+    ]
+
+
+def test_texts_of_the_user_are_escaped(html: str) -> None:
+    assert "<toy>" not in html
+    assert "&lt;abcA&gt;" in html
+
+
+def test_expected_precision_is_the_mean_confidence_of_what_passes(html: str) -> None:
+    assert "2 of 3 elements pass the filters. Expected precision of the list: 80.0%" in html
+    assert "1 marked low_confidence" in html
+    assert "1 marked near_tss" in html
+
+
+def test_candidate_table_stops_at_top_n_and_links_to_the_picture(html: str) -> None:
+    assert '<a href="#logo-candidate_1">candidate_1</a>' in html
+    assert 'id="logo-candidate_1"' in html
+    assert "candidate_2" not in html
+    assert "chr1:1,010-1,030" in html
+
+
+def test_page_says_plainly_that_no_peak_passes(html: str) -> None:
+    assert "None of the 50 peaks passes q ≤ 0.20 against dinucleotide shuffles or windows measured inactive." in html
+    assert "is this peak higher than chance sequence would give?" in html
+    assert "p &lt; 0.05 in 5.1% of its peaks" in html
+
+
+def test_accuracy_stands_beside_the_best_baseline_and_the_spread_over_seeds(html: str) -> None:
+    assert "Pearson r 0.550 (k-mer ridge 0.420)" in html
+    assert "0.520 ± 0.014" in html
+
+
+def test_calibration_names_its_error_and_its_prior(html: str) -> None:
+    assert "On 60 held-out windows" in html
+    assert "expected calibration error" in html
+    assert "15.0% of the windows behind it are active" in html
+
+
+def test_splits_are_counted(html: str) -> None:
+    rows = re.findall(r'<th scope=row data-value="(train|validation|test)">.*?</tr>', html, flags=re.DOTALL)
+    assert rows == ["train", "validation", "test"]
+    assert "2 (50.0%)" in html
+    assert "beyond_contig" in html
+
+
+def test_files_are_linked_relative_to_the_page(run_folder: Path) -> None:
+    html = render(open_run(run_folder), SETTINGS, page=run_folder.parent / "elsewhere" / "report.html")
+    assert '<a href="../toy/tracks/saliency.plus.bw">tracks/saliency.plus.bw</a>' in html
+    assert "spread over the ensemble of gradient x input, minus strand (bigWig)" in html
+    assert "evaluation.tsv" in html
+
+
+def test_provenance_names_versions_devices_and_checksums(html: str) -> None:
+    assert "tracklight 0.1.0, Python 3.11.2, torch 2.6.0" in html
+    assert html.index("prepare_genome") < html.index("train_seed0")
+    assert html.count("ab" * 32) == 2  # once as text, once as the value it sorts by
+    assert "device cpu" in html
+
+
+def test_missing_optional_parts_leave_one_sentence(run_folder: Path) -> None:
+    for name in ("elements.tsv", "logos/logos.json", "peaks/null.tsv", "peaks/calibration.json", "evaluation.tsv"):
+        (run_folder / name).unlink()
+    for path in run_folder.glob("model/*/metrics.tsv"):
+        path.unlink()
+    html = render(open_run(run_folder), SETTINGS, page=run_folder / "report.html")
+    for sentence in (
+        "No known elements were given to compare with.",
+        "No candidate is drawn.",
+        "No held-out active window has a saliency maximum.",
+        "This run has no peaks.",
+        "This run has no calibration.",
+        "This run has no evaluation.",
+        "This run has no training curves.",
+    ):
+        assert html.count(sentence) == 1
+
+
+def test_empty_candidate_list_says_why(run_folder: Path) -> None:
+    table = (run_folder / "candidates.tsv").read_text().replace("PASS", "low_confidence")
+    (run_folder / "candidates.tsv").write_text(table)
+    html = render(open_run(run_folder), SETTINGS, page=run_folder / "report.html")
+    assert "None of 3 elements passes the filters, so the list is empty." in html
+    assert "3 marked low_confidence" in html
+
+
+def test_same_folder_gives_the_same_page(whole_run: Path, html: str) -> None:
+    assert render(open_run(whole_run), SETTINGS, page=whole_run / "report.html") == html
+
+
+def test_folder_without_windows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"windows\.json: description of the windows not found"):
+        open_run(tmp_path)
+    with pytest.raises(InputError, match=r"nowhere: run folder not found"):
+        open_run(tmp_path / "nowhere")
+
+
+def test_damaged_json_is_refused_with_its_name(run_folder: Path) -> None:
+    (run_folder / "peaks" / "calibration.json").write_text("{")
+    with pytest.raises(InputError, match=r"calibration\.json: not JSON"):
+        open_run(run_folder).facts("peaks/calibration.json")
+    (run_folder / "peaks" / "calibration.json").write_text("[1]")
+    with pytest.raises(InputError, match=r"not a JSON object; got list"):
+        open_run(run_folder).facts("peaks/calibration.json")
+
+
+def test_damaged_table_is_refused_with_its_name(run_folder: Path) -> None:
+    (run_folder / "evaluation.tsv").write_text('a\tb\n1\t2\n3\t4\t5\t6\n"')
+    with pytest.raises(InputError, match=r"evaluation\.tsv: not a table"):
+        open_run(run_folder).table("evaluation.tsv")
+
+
+def test_networks_are_ordered_by_number(run_folder: Path) -> None:
+    (run_folder / "model" / "seed1").rename(run_folder / "model" / "seed10")
+    (run_folder / "model" / "seed2").mkdir()
+    (run_folder / "model" / "seed2" / "metrics.tsv").write_text("epoch\n1\n")
+    assert list(open_run(run_folder).curves()) == ["seed0", "seed2", "seed10"]
