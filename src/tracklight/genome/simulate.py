@@ -114,7 +114,7 @@ def simulate_genome(rng: np.random.Generator, recipe: Recipe | None = None) -> S
     for name, length in recipe.contigs.items():
         codes = contigs[name] = _background(rng, length)
         codes[: recipe.n_run_bp] = N_CODE
-        for start in range(recipe.n_run_bp, length - recipe.region_bp, recipe.spacing_bp):
+        for start in range(recipe.n_run_bp, length - recipe.region_bp + 1, recipe.spacing_bp):
             site = {"chrom": name, "start": start, "end": start + recipe.region_bp}
             strand = "+-"[rng.integers(2)]
             planted = list(_plant(rng, codes, site, strand, recipe))

@@ -65,7 +65,7 @@ def overlaps_later_split(windows: pd.DataFrame) -> pd.Series:
     Returns
     -------
     Series
-        `overlaps_test`, `overlaps_validation` or None, with the index of `windows`.
+        `overlaps_test`, `overlaps_validation` or missing, with the index of `windows`.
     """
     reasons = pd.Series(None, index=windows.index, dtype=object)
     for split in ("validation", "train"):

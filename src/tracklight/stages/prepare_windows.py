@@ -1,6 +1,7 @@
 """Stage `prepare-windows`: measured regions to model windows with targets and splits."""
 
 import argparse
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -50,10 +51,10 @@ def _facts(settings: PrepareWindows) -> dict[str, object]:
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
-    # Without a time in the gzip header the same input gives the same bytes.
-    compression = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
+    text = table.to_csv(sep="\t", index=False, float_format="%.7g").encode()
     with whole_file(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.7g", compression=compression)
+        # Without a time in the gzip header the same input gives the same bytes.
+        temporary.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
 def _say(index: pd.DataFrame, dropped: pd.DataFrame) -> dict[str, Counter[str]]:
