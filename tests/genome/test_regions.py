@@ -93,6 +93,7 @@ def test_the_first_bad_line_is_the_one_named(tmp_path):
         ({"split": {"by": "column", "column": "fold"}}, r"missing column; got 'fold'; .*split.column"),
         ({"split": {"by": "column"}}, r"missing column; got None; .*split.column"),
         ({"targets": ["start"]}, r"prepare_windows.targets: not usable as the name of a target; got 'start'"),
+        ({"targets": ["end"]}, r"not usable as the name of a target; got 'end'"),
         ({"targets": ["expression", "expression"]}, r"not usable as the name of a target; got 'expression'"),
     ],
 )

@@ -11,6 +11,7 @@ from tracklight.genome.text import integers, numbered_lines, numbers, split_rows
 from tracklight.settings import PrepareWindows
 
 INDEX_COLUMNS = ("contig", "start", "reverse", "group", "split", "name")
+RESERVED = (*INDEX_COLUMNS, "chrom", "end", "strand")
 
 
 def read_regions(path: str | Path, *, lengths: Mapping[str, int], settings: PrepareWindows) -> pd.DataFrame:
@@ -79,10 +80,10 @@ def _check_columns(existing: list[str], settings: PrepareWindows, path: str | Pa
                 do=f"correct prepare_windows.{setting}",
             )  # fmt: skip
     for name in settings.targets:
-        if name in INDEX_COLUMNS or settings.targets.count(name) > 1:
+        if name in RESERVED or settings.targets.count(name) > 1:
             raise complaint(
                 "not usable as the name of a target", where="prepare_windows.targets", got=repr(name),
-                do=f"every target needs its own name, other than {', '.join(INDEX_COLUMNS)}",
+                do=f"every target needs its own name, other than {', '.join(RESERVED)}",
             )  # fmt: skip
 
 
