@@ -14,6 +14,7 @@ from tracklight.errors import complaint
 def stage(monkeypatch):
     """Take the place of the stage `schema`; what it does is set by the test."""
     module = ModuleType("tracklight.stages.schema")
+    module.run = lambda _: None
     module.add_arguments = lambda parser: parser.add_argument("--count", type=int, default=1)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     return module

@@ -107,6 +107,7 @@ rule logos:
         windows=rules.prepare_windows.output.windows,
         description=rules.prepare_windows.output.description,
         saliency=SALIENCY,
+        gradients=GRADIENTS,
         candidates=rules.candidates.output.table,
     output:
         # One picture per candidate comes beside these; logos.json lists them.
@@ -144,6 +145,7 @@ rule logos:
     shell:
         stage(
             "logos --genome {params.genome:q} --windows {params.windows:q}"
-            " --gradient-x-input {input.saliency:q} --candidates {input.candidates:q}"
-            " --out {params.out:q}"
+            " --gradient-x-input {input.saliency:q}"
+            " --integrated-gradients {input.gradients:q}"
+            " --candidates {input.candidates:q} --out {params.out:q}"
         )
