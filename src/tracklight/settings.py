@@ -205,6 +205,9 @@ class Peaks(Settings):
         400_000, ge=1_000, description="bases of the genome that are shuffled for the null (bp)"
     )
     null_piece_bp: int = Field(1_000, ge=100, description="length of a shuffled piece (bp)")
+    gc_strata: int = Field(
+        5, ge=1, description="peaks are compared with shuffles of similar local GC, in this many strata"
+    )
     seed: int = Field(0, ge=0, description="seed of the shuffles and of the sample")
     calibration_folds: int = Field(
         5,

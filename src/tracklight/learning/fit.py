@@ -2,9 +2,7 @@
 
 import copy
 import math
-import pickle
 import time
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from tracklight.errors import complaint
+from tracklight.core.weights import load_tensors
+from tracklight.errors import InputError, complaint
 from tracklight.files import whole_file
 from tracklight.learning.examples import Examples, predict
 from tracklight.learning.losses import masked_loss
@@ -103,7 +102,7 @@ def fit(
             draw = Augmentation(torch.Generator().manual_seed(torch.initial_seed()), settings.max_shift_bp, flip)
             train_loss = _epoch(model, examples, rows["train"], settings, draw=draw, step=_stepper(optimiser, schedule))
         _note(progress, model, examples, rows["validation"], settings, train_loss=train_loss)
-        progress.rows[-1] |= {"learning_rate": schedule.get_last_lr()[0], "seconds": time.monotonic() - started}
+        progress.rows[-1] |= {"learning_rate": float(schedule.get_last_lr()[0]), "seconds": time.monotonic() - started}
         _save(resume, parts, progress, identity=_identity(settings, seed))
     model.load_state_dict(progress.best_weights)
     return progress
@@ -210,11 +209,11 @@ def _resumed(path: Path, parts: dict[str, Any], *, identity: str) -> Progress:
     if not path.is_file():
         return Progress()
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError):
-        log.warning("%s is damaged: training starts again", path)
+        state = load_tensors(path, what="training state")
+    except InputError as error:
+        log.warning("%s: training starts again", error)
         return Progress()
-    if state["identity"] != identity:
+    if state.get("identity") != identity:
         log.info("%s is of other settings: training starts again", path)
         return Progress()
     for name, part in parts.items():

@@ -32,6 +32,6 @@ def score(
     return {
         "pearson": float(pearsonr(prediction, value).statistic) if varies else float("nan"),
         "spearman": float(spearmanr(prediction, value).statistic) if varies else float("nan"),
-        "auroc": auroc(active, prediction),
-        "auprc": auprc(active, prediction),
+        "auroc": auroc(prediction, active),
+        "auprc": auprc(prediction, active),
     }

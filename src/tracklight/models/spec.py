@@ -1,13 +1,12 @@
 """What a model is, how it is built, and how it is kept: the checkpoint."""
 
-import pickle
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from tracklight.core.weights import load_tensors
 from tracklight.errors import complaint, existing_file, one_of
 from tracklight.files import whole_file
 from tracklight.models.network import Network, Shape
@@ -85,7 +84,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
     """Read a checkpoint, weights only; another format or a damaged file is an `InputError`."""
-    stored = _stored(existing_file(path, what="checkpoint"))
+    stored = load_tensors(existing_file(path, what="checkpoint"), what="checkpoint")
     if stored.get("format") != FORMAT:
         raise complaint(
             "checkpoint has another format",
@@ -107,12 +106,3 @@ def load_model(path: str | Path) -> tuple[Network, ModelSpec, Checkpoint]:
     model = build(checkpoint.spec, seed=0)
     model.load_state_dict(checkpoint.weights)
     return model.eval().requires_grad_(requires_grad=False), checkpoint.spec, checkpoint
-
-
-def _stored(path: Path) -> dict[str, Any]:
-    try:
-        stored = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile, ValueError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise complaint("not a whole checkpoint", where=path, got=reason, do="delete it and train again") from None
-    return stored if isinstance(stored, dict) else {}

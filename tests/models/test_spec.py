@@ -1,0 +1,87 @@
+import pytest
+import torch
+
+from tracklight.errors import InputError
+from tracklight.models.spec import Checkpoint, ModelSpec, build, load_checkpoint, load_model, save_checkpoint
+
+VALID = {"filters": 4, "kernels": [5, 3], "pools": [2, 2], "hidden": 4, "dropout": 0.2, "batch_norm": True}
+DILATED = {"filters": 4, "kernels": [5, 3], "blocks": 2, "hidden": 4, "dropout": 0.2}
+SPECS = [
+    ModelSpec("valid_conv", 4, 40, ("a", "b"), VALID),
+    ModelSpec("residual_dilated", 4, 40, ("a", "b"), DILATED),
+]
+
+
+@pytest.fixture(params=SPECS, ids=lambda spec: spec.arch)
+def spec(request):
+    return request.param
+
+
+def checkpoint_of(spec):
+    return Checkpoint(spec, build(spec, seed=1).state_dict(), "dna", {"epochs": 3}, {"seed": 1})
+
+
+def test_every_architecture_maps_windows_to_one_value_per_target(spec):
+    assert build(spec, seed=0)(torch.rand(5, 4, 40)).shape == (5, 2)
+
+
+def test_the_same_seed_gives_the_same_weights_and_leaves_the_global_generator_alone(spec):
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    first, second, other = (build(spec, seed=seed).output.weight for seed in (7, 7, 8))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_outputs_are_in_units_of_the_targets(spec):
+    model = build(spec, seed=0).eval()
+    x = torch.rand(3, 4, 40)
+    raw = model(x)
+    model.scale.copy_(torch.tensor([2.0, 3.0]))
+    model.shift.copy_(torch.tensor([10.0, -1.0]))
+    torch.testing.assert_close(model(x), raw * torch.tensor([2.0, 3.0]) + torch.tensor([10.0, -1.0]))
+    torch.testing.assert_close(model.standardised(model(x)), raw)
+
+
+def test_a_checkpoint_gives_back_the_same_network_in_evaluation_mode(spec, tmp_path):
+    stored = checkpoint_of(spec)
+    save_checkpoint(tmp_path / "model.pt", stored)
+    model, found, checkpoint = load_model(tmp_path / "model.pt")
+    assert found == spec
+    assert checkpoint.settings == {"epochs": 3}
+    assert checkpoint.decode == "dna"
+    assert not model.training
+    x = torch.rand(2, 4, 40)
+    assert torch.equal(model(x), build(spec, seed=1).eval()(x))
+
+
+def test_a_checkpoint_of_another_format_is_refused(tmp_path):
+    torch.save({"format": 99}, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"model.pt: checkpoint has another format; got 99; allowed: 1"):
+        load_checkpoint(tmp_path / "model.pt")
+
+
+def test_a_truncated_checkpoint_is_refused(tmp_path):
+    path = tmp_path / "model.pt"
+    save_checkpoint(path, checkpoint_of(SPECS[0]))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=r"model.pt: not a whole checkpoint"):
+        load_checkpoint(path)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
+    torch.save(torch.nn.Linear(1, 1), tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"not a whole checkpoint"):
+        load_checkpoint(tmp_path / "model.pt")
+
+
+def test_an_unknown_architecture_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match=r"unknown architecture; got 'lstm'; allowed: valid_conv, residual_dilated"):
+        build(ModelSpec("lstm", 4, 40, ("a",)), seed=0)
+
+
+def test_kernels_and_pools_of_different_number_are_refused():
+    spec = ModelSpec("valid_conv", 4, 40, ("a",), VALID | {"pools": [2]})
+    with pytest.raises(InputError, match=r"kernels and pools must be equally many; got 2 and 1"):
+        build(spec, seed=0)
