@@ -47,15 +47,21 @@ class Table:
     sortable: bool = False
     kind: str = "table"
 
+    @property
+    def numeric(self) -> list[bool]:
+        """Whether each column holds numbers, so that its heading and its dashes stand right as they do."""
+        return [any(isinstance(row[at].value, int | float) for row in self.rows) for at in range(len(self.columns))]
+
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as a `data:` URI, with its text for readers who do not see it."""
+    """An image as a `data:` URI, with its text for readers who do not see it; `width` in CSS pixels, 0: its own."""
 
     uri: str
     alt: str
     caption: str
     anchor: str = ""
+    width: int = 0
     kind: str = "picture"
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tracklight.report.style import ACCENT, NEGATIVE, NEUTRAL, POSITIVE, light_grid, panels, save, styled
 
@@ -59,6 +60,7 @@ def _correlation(axes: Axes, table: pd.DataFrame) -> None:
 def _mark_best(axes: Axes, table: pd.DataFrame, column: str) -> None:
     best = table[table["best"].astype(bool)].tail(1)
     axes.plot(best["epoch"], best[column], "o", color=NEGATIVE, markersize=7, label="kept checkpoint")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     light_grid(axes, "y")
 
 

@@ -21,7 +21,7 @@ CANDIDATE_COLUMNS = {
     "height": "height",
     "prediction": "prediction",
     "nearest_gene": "nearest gene",
-    "tss_distance": "distance to its start (bp)",
+    "tss_distance": "TSS distance (bp)",
     "class": "class",
     "gc": "GC",
     "softmasked_fraction": "soft-masked",
@@ -30,7 +30,7 @@ CANDIDATE_COLUMNS = {
 WHY_Q = (
     "A q-value here answers one question: is this peak higher than chance sequence would give? Where sequence of the "
     "same composition often holds such maxima by chance, few or no peaks can pass, although many of them work. "
-    "The confidence below answers another question: of held-out windows that scored like this, how many were measured "
+    "The confidence answers another question: of held-out windows that scored like this, how many were measured "
     "active? The list is ranked and cut by that."
 )
 
@@ -172,18 +172,17 @@ def _title(kind: str) -> str:
 def logos_section(run: RunFolder) -> Section:
     """Show letters and tracks of the top candidates."""
     title, facts = "Tracks and letters of the top candidates", run.facts("logos/logos.json")
-    drawn = [] if facts is None else [(entry, run.image(f"logos/{entry['file']}")) for entry in facts["candidates"]]
-    pictures: list[Block] = [
-        Picture(
-            uri,
+    drawn = [] if facts is None else facts["candidates"]
+    pictures = [
+        run.picture(
+            f"logos/{entry['file']}",
             alt=f"Letters and tracks of {entry['name']}, rank {entry['rank']}.",
             caption=f"{entry['name']}, rank {entry['rank']}",
             anchor=f"logo-{entry['name']}",
         )
-        for entry, uri in drawn
-        if uri
+        for entry in drawn
     ]
-    if not pictures:
+    if not any(pictures):
         return absent("logos", title, "No candidate is drawn.")
     how = (
         "Each candidate is read 5' to 3' on its own strand, so positions fall along the axis on the minus strand. "
@@ -191,7 +190,7 @@ def logos_section(run: RunFolder) -> Section:
         "letters against it. Below: the same track as bars, and the prediction of the window centred there. The green "
         "area is the candidate, the dotted lines mark the stretch drawn as letters. Scales differ between candidates."
     )
-    return Section("logos", title, [Text(how), *pictures])
+    return Section("logos", title, [Text(how), *filter(None, pictures)])
 
 
 def maxima_section(run: RunFolder) -> Section:
@@ -211,17 +210,15 @@ def maxima_section(run: RunFolder) -> Section:
         Text(finding, strong=True),
         Text(f"The letters around the maxima read {found['consensus']}. The most frequent words there: {spelled}."),
     ]
-    for file, alt, caption in (
-        ("maxima.png", finding, "Position of the centre base of the highest smoothed box, by window."),
-        (
-            "aggregate.png",
-            f"Aggregated logo, reading {found['consensus']}.",
-            "Mean of one-hot x saliency at the maxima.",
+    pictures = [
+        run.picture("logos/maxima.png", alt=finding, caption="Centre base of the highest smoothed box, by window."),
+        run.picture(
+            "logos/aggregate.png",
+            alt=f"Aggregated logo, reading {found['consensus']}.",
+            caption="Mean of one-hot times saliency around the maxima.",
         ),
-    ):
-        uri = run.image(f"logos/{file}")
-        blocks += [Picture(uri, alt, caption)] if uri else []
-    return Section("maxima", title, blocks)
+    ]
+    return Section("maxima", title, [*blocks, *filter(None, pictures)])
 
 
 def elements_section(run: RunFolder) -> Section:

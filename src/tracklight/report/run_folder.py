@@ -8,7 +8,10 @@ from typing import Any
 import pandas as pd
 
 from tracklight.errors import complaint, existing_file
-from tracklight.report.style import data_uri
+from tracklight.report.blocks import Picture
+from tracklight.report.style import DPI, data_uri
+
+CSS_DPI = 96
 
 NAMES = {"chrom": str, "contig": str, "name": str, "group": str, "nearest_gene": str, "filter": str, "strand": str}
 
@@ -48,10 +51,14 @@ class RunFolder:
             raise complaint("not a JSON object", where=path, got=type(found).__name__)
         return found
 
-    def image(self, name: str) -> str | None:
-        """Return a PNG as a `data:` URI, or None when it is not there."""
+    def picture(self, name: str, *, alt: str, caption: str, anchor: str = "") -> Picture | None:
+        """Read a PNG, to be shown at the size it was drawn for, or return None when it is not there."""
         path = self.path / name
-        return data_uri(path.read_bytes(), "png") if path.is_file() else None
+        if not path.is_file():
+            return None
+        content = path.read_bytes()
+        width = int.from_bytes(content[16:20], "big") * CSS_DPI // DPI  # of the IHDR chunk that opens every PNG
+        return Picture(data_uri(content, "png"), alt, caption, anchor, width)
 
     def curves(self) -> dict[str, pd.DataFrame]:
         """Read the training curve of every network, keyed by the name of its folder."""
