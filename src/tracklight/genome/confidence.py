@@ -1,5 +1,6 @@
 """From the score of a peak to the probability that a measured window there is active."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from tracklight.genome.dataset import Dataset
 from tracklight.stats import Calibrator, auprc, expected_calibration_error, grouped_out_of_fold, isotonic
 
+Rows = NDArray[np.int64]
 FEATURES = ["height", "prediction"]
 
 
@@ -31,8 +33,9 @@ class Score:
     def __call__(self, peaks: pd.DataFrame) -> NDArray[np.float64]:
         """Return the score of each peak; a peak without a prediction gets the lowest prediction there is."""
         values = peaks[FEATURES].to_numpy(np.float64)
-        values = np.where(np.isnan(values), np.nanmin(values, axis=0, initial=0.0), values)
-        return values @ self.weights
+        if not len(values):
+            return np.empty(0)
+        return np.where(np.isnan(values), np.fmin.reduce(values, axis=0), values) @ self.weights
 
 
 @dataclass(frozen=True)
@@ -74,14 +77,12 @@ def best_peak(peaks: pd.DataFrame, windows: pd.DataFrame, score: NDArray[np.floa
     ndarray of int64 (window,)
     """
     best = np.full(len(windows), -1, np.int64)
-    by_place = peaks.groupby(["chrom", "strand"], sort=False).indices
-    for place, rows in windows.groupby(["contig", "strand"], sort=False).indices.items():
-        here = by_place.get(place, np.empty(0, np.int64))
+    for rows, here in _places(peaks, windows):
         own = here[np.argsort(peaks["summit"].to_numpy()[here], kind="stable")]
         summit = peaks["summit"].to_numpy()[own]
         first = np.searchsorted(summit, windows["start"].to_numpy()[rows])
         last = np.searchsorted(summit, windows["end"].to_numpy()[rows])
-        for row, low, high in zip(rows, first, last, strict=True):
+        for row, low, high in zip(rows.tolist(), first, last, strict=True):
             if low < high:
                 best[row] = own[low + np.argmax(score[own[low:high]])]
     return best
@@ -90,9 +91,7 @@ def best_peak(peaks: pd.DataFrame, windows: pd.DataFrame, score: NDArray[np.floa
 def peaks_inside(peaks: pd.DataFrame, windows: pd.DataFrame) -> NDArray[np.bool_]:
     """Tell which peaks have their summit in one of the windows, on its strand; arguments as in `best_peak`."""
     inside = np.zeros(len(peaks), bool)
-    by_place = peaks.groupby(["chrom", "strand"], sort=False).indices
-    for place, rows in windows.groupby(["contig", "strand"], sort=False).indices.items():
-        own = by_place.get(place, np.empty(0, np.int64))
+    for rows, own in _places(peaks, windows):
         summit = peaks["summit"].to_numpy()[own]
         opened = np.searchsorted(np.sort(windows["start"].to_numpy()[rows]), summit, side="right")
         closed = np.searchsorted(np.sort(windows["end"].to_numpy()[rows]), summit, side="right")
@@ -137,7 +136,7 @@ def window_scores(peaks: pd.DataFrame, windows: pd.DataFrame, score: Score) -> N
     """Return the score of the best peak in each window; the lowest of all peaks where there is none."""
     values = score(peaks)
     best = best_peak(peaks, windows, values)
-    return np.where(best >= 0, values[best], values.min(initial=0.0)) if len(values) else np.zeros(len(windows))
+    return np.where(best >= 0, values[best], values.min()) if len(values) else np.zeros(len(windows))
 
 
 def calibrate(score: NDArray[np.float64], windows: pd.DataFrame, *, folds: int) -> Calibration:
@@ -156,6 +155,13 @@ def calibrate(score: NDArray[np.float64], windows: pd.DataFrame, *, folds: int) 
     out_of_fold = grouped_out_of_fold(score, active, windows["group"].to_numpy(str), folds=folds)
     error = expected_calibration_error(out_of_fold, active)
     return Calibration(isotonic(score, active), out_of_fold, active, error)
+
+
+def _places(peaks: pd.DataFrame, windows: pd.DataFrame) -> Iterator[tuple[Rows, Rows]]:
+    """Yield, for each contig and strand, the rows of its windows and of its peaks."""
+    by_place = peaks.groupby(["chrom", "strand"], sort=False).indices
+    for place, rows in windows.groupby(["contig", "strand"], sort=False).indices.items():
+        yield np.asarray(rows), np.asarray(by_place.get(place, np.empty(0, np.int64)))
 
 
 def _logistic(peaks: pd.DataFrame, windows: pd.DataFrame, first: Score) -> Score | None:
