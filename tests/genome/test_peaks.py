@@ -1,12 +1,13 @@
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tracklight.core.tape import Tape
-from tracklight.genome.peaks import local_maxima, peak_table, smooth
+from tracklight.genome.peaks import local_maxima, peak_table, smooth, write_narrowpeak
 from tracklight.genome.shards import Tracks
 
 NAN = float("nan")
@@ -126,3 +127,33 @@ def test_prediction_of_a_peak_is_the_highest_over_windows_that_contain_it(data):
     for summit, found in zip(table["summit"], table["prediction"], strict=True):
         inside = [v for s, v in zip(starts, prediction, strict=True) if s <= summit < s + window]
         assert found == max(inside) if inside else np.isnan(found)
+
+
+def some_peaks():
+    return pd.DataFrame(
+        {
+            "chrom": ["one", "two"],
+            "start": [0, 7],
+            "end": [7, 16],
+            "name": ["peak_2", "peak_1"],
+            "strand": ["+", "-"],
+            "summit": [2, 11],
+            "height": [0.25, 1.5],
+            "confidence": [0.1234, NAN],
+            "p_shuffle": [0.01, 1.0],
+            "q_shuffle": [0.001, NAN],
+        }
+    )
+
+
+def test_narrowpeak_has_ten_columns_with_logarithms_and_minus_one_where_unknown(tmp_path):
+    write_narrowpeak(tmp_path / "peaks" / "peaks.narrowPeak", some_peaks(), null="shuffle")
+    assert (tmp_path / "peaks" / "peaks.narrowPeak").read_text().splitlines() == [
+        "one\t0\t7\tpeak_2\t123\t+\t0.25\t2\t3\t2",
+        "two\t7\t16\tpeak_1\t0\t-\t1.5\t0\t-1\t4",
+    ]
+
+
+def test_no_peaks_give_an_empty_narrowpeak_file(tmp_path):
+    write_narrowpeak(tmp_path / "none.narrowPeak", some_peaks().iloc[:0], null="shuffle")
+    assert (tmp_path / "none.narrowPeak").read_text() == ""

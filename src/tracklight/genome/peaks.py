@@ -1,10 +1,13 @@
-"""Peaks of an attribution track: smoothed positive part, local maxima, and the table of where they are."""
+"""Peaks of an attribution track: smoothed positive part, local maxima, their table, and narrowPeak files."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from tracklight.core.tape import Tape
+from tracklight.files import whole_file
 from tracklight.genome.shards import Tracks
 
 
@@ -91,6 +94,38 @@ def peak_table(tracks: Tracks, tape: Tape, *, width: int, min_distance: int) -> 
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     order = np.lexsort((columns["row"], columns["on_tape"]))
     return _as_table({name: values[order] for name, values in columns.items()}, tracks, tape, width=width)
+
+
+def write_narrowpeak(path: str | Path, peaks: pd.DataFrame, *, null: str) -> None:
+    """Write peaks as ENCODE narrowPeak (BED6+4), in the order given.
+
+    Parameters
+    ----------
+    path : str or Path
+        Final name.
+    peaks : DataFrame
+        `chrom start end name strand summit height confidence` and `p_<null> q_<null>`.
+    null : str
+        Null behind the columns p and q: `-log10`, -1 where there is none. The score is 1000 times the confidence.
+    """
+    table = pd.DataFrame(
+        {
+            **{name: peaks[name] for name in ("chrom", "start", "end", "name")},
+            "score": (peaks["confidence"].fillna(0) * 1000).round().astype(np.int64),
+            "strand": peaks["strand"],
+            "signal": peaks["height"],
+            "p": _minus_log10(peaks[f"p_{null}"]),
+            "q": _minus_log10(peaks[f"q_{null}"]),
+            "offset": peaks["summit"] - peaks["start"],
+        }
+    )
+    with whole_file(path) as temporary:
+        table.to_csv(temporary, sep="\t", index=False, header=False, float_format="%.10g")
+
+
+def _minus_log10(p: pd.Series) -> NDArray[np.float64]:
+    value = -np.log10(p.to_numpy(np.float64)) + 0.0  # + 0: p = 1 is written as 0, not as -0
+    return np.where(np.isnan(value), -1.0, value)
 
 
 def _of_contig(

@@ -72,7 +72,8 @@ def save_shard(path: str | Path, tracks: Tracks) -> None:
 def load_shard(path: str | Path) -> Tracks:
     """Read one shard; a damaged file is an `InputError`."""
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # opened here, since numpy leaves a damaged file open
+        with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             values = {field.name: stored[field.name] for field in fields(Tracks)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise complaint(
