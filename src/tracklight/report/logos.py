@@ -109,22 +109,21 @@ def draw_letters(axes: Axes, weights: NDArray[np.float64], *, positions: NDArray
     positions : ndarray of int64 (position,)
         What the axis says at each base.
     """
-    table = pd.DataFrame(weights, columns=list("ACGT"))
-    logomaker.Logo(
-        table,
-        ax=axes,
-        color_scheme=LETTERS,
-        flip_below=True,
-        shade_below=0,
-        fade_below=0,
-        baseline_width=0.6,
-        show_spines=False,
-    )
-    axes.spines["left"].set_visible(True)
-    limit = float(np.abs(weights).max()) or 1.0  # an all-zero logo would have no height at all
-    low = min(0.0, float(weights.clip(max=0).sum(axis=1).min()))
-    axes.set_ylim(1.08 * low - 0.02 * limit, 1.08 * float(weights.clip(min=0).sum(axis=1).max()) + 0.02 * limit)
+    if weights.any():  # logomaker cannot draw letters without any height
+        _logo(axes, weights)
+    axes.axhline(0, color=NEUTRAL, linewidth=0.6)
+    axes.set_xlim(-0.5, len(weights) - 0.5)
     _coordinates(axes, positions)
+
+
+def _logo(axes: Axes, weights: NDArray[np.float64]) -> None:
+    table = pd.DataFrame(weights, columns=list("ACGT"))
+    looks = {"color_scheme": LETTERS, "flip_below": True, "shade_below": 0, "fade_below": 0}
+    logomaker.Logo(table, ax=axes, baseline_width=0, show_spines=False, **looks)
+    axes.spines["left"].set_visible(True)
+    low, high = weights.clip(max=0).sum(axis=1).min(), weights.clip(min=0).sum(axis=1).max()
+    margin = 0.06 * (high - low)
+    axes.set_ylim(low - margin if low < 0 else 0, high + margin)
 
 
 @styled
@@ -157,7 +156,7 @@ def _bars(axes: Axes, values: NDArray[np.float32], label: str) -> None:
 
 
 def _prediction(axes: Axes, values: NDArray[np.float32]) -> None:
-    axes.plot(np.arange(len(values)), values, color=NEUTRAL, linewidth=1.2)
+    axes.plot(np.arange(len(values)), values, color=NEUTRAL, linewidth=1.2, drawstyle="steps-mid")
     axes.set(ylabel="prediction", xlabel="contig position (bp, 0-based), read 5' to 3' on the candidate's strand")
 
 
