@@ -67,10 +67,12 @@ class RunFolder:
         return {name: table for name, table in tables.items() if table is not None}
 
     def provenance(self) -> dict[str, dict[str, Any]]:
-        """Read the record of every stage, keyed by file name, in the order of finishing."""
-        records = {
-            path.stem: self.facts(f"provenance/{path.name}") or {} for path in self.path.glob("provenance/*.json")
-        }
+        """Read the record of every stage, keyed by file name, in the order of finishing.
+
+        The record of the page itself is left out: it is written after the page, and belongs to an earlier one.
+        """
+        stages = [path for path in self.path.glob("provenance/*.json") if path.stem != "report"]
+        records = {path.stem: self.facts(f"provenance/{path.name}") or {} for path in stages}
         return dict(sorted(records.items(), key=lambda item: (str(item[1].get("finished", "")), item[0])))
 
 

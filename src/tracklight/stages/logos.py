@@ -46,6 +46,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Draw the logos and write the numbers behind them."""
     settings = door.stage_settings(arguments, Logos, section="logos")
     windows = open_dataset(arguments.genome, arguments.windows)
+    _check_box(settings, windows)
     candidates = existing_file(arguments.candidates, what="candidate table")
     with door.recorded(arguments, "logos", settings, windows.inputs | {"candidates": candidates}) as facts:
         saliency = load_tracks(arguments.gradient_x_input, length=len(windows.tape))
@@ -55,6 +56,16 @@ def run(arguments: argparse.Namespace) -> None:
         found = _draw_maxima(arguments.out, windows, saliency, settings)
         write_text(arguments.out / "logos.json", json.dumps({"candidates": drawn, "maxima": found}, indent=2) + "\n")
         facts |= {"candidates": len(drawn), "maxima": found["n_windows"]}
+
+
+def _check_box(settings: Logos, windows: Dataset) -> None:
+    if settings.smoothing_bp > windows.length:
+        raise complaint(
+            "smoothing box is longer than the window",
+            where="logos.smoothing_bp",
+            got=settings.smoothing_bp,
+            allowed=f"at most {windows.length}",
+        )
 
 
 def _draw_candidates(
@@ -103,13 +114,6 @@ def candidate_view(row: dict[str, Any], tape: Tape, saliency: Tracks, integrated
 
 def _draw_maxima(out: Path, windows: Dataset, tracks: Tracks, settings: Logos) -> dict[str, Any]:
     codes, saliency = _active_windows(windows, tracks)
-    if settings.smoothing_bp > windows.length:
-        raise complaint(
-            "smoothing box is longer than the window",
-            where="logos.smoothing_bp",
-            got=settings.smoothing_bp,
-            allowed=f"at most {windows.length}",
-        )
     rows, centres = maxima.find_maxima(saliency, width=settings.smoothing_bp)
     table = maxima.maxima_table(centres, length=windows.length, width=settings.smoothing_bp, origin=settings.origin_bp)
     first, last = settings.expected_from_bp, settings.expected_to_bp

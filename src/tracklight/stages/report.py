@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> None:
     folder = open_run(arguments.run)
     inputs: dict[str, str | Path] = {"windows": arguments.run / "windows" / "windows.tsv.gz"}
     with door.recorded(arguments, "report", settings, inputs) as facts:
-        records = {name: entry for name, entry in folder.provenance().items() if name != "report"}
+        records = folder.provenance()
         write_text(arguments.run / "provenance.json", json.dumps(records, indent=2) + "\n")
         page = render(folder, settings, page=arguments.out)
         write_text(arguments.out, page)
