@@ -7,6 +7,8 @@ rule prepare_genome:
     output:
         codes="results/{run}/genome/codes.npy",
         contigs="results/{run}/genome/contigs.json",
+        fasta="results/{run}/genome/genome.fa",
+        index="results/{run}/genome/genome.fa.fai",
         softmask="results/{run}/genome/softmask.bed",
         provenance="results/{run}/provenance/prepare_genome.json",
     log:
