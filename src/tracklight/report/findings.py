@@ -8,7 +8,14 @@ import pandas as pd
 from tracklight.report.blocks import Block, Cell, Items, Picture, Section, Text, absent, percent, plain_table
 from tracklight.report.run_folder import RunFolder
 from tracklight.report.style import figure_uri
-from tracklight.report.trust_figures import NULLS, elements_figure, null_figure, reliability_figure
+from tracklight.report.trust_figures import (
+    CONTROLS,
+    ELEMENT_METRICS,
+    NULLS,
+    elements_figure,
+    null_figure,
+    reliability_figure,
+)
 
 CALLED = {"called_q05": 0.05, "called_q10": 0.10, "called_q20": 0.20}
 CANDIDATE_COLUMNS = {
@@ -29,9 +36,9 @@ CANDIDATE_COLUMNS = {
 }
 WHY_Q = (
     "A q-value here answers one question: is this peak higher than chance sequence would give? Where sequence of the "
-    "same composition often holds such maxima by chance, few or no peaks can pass, although many of them work. "
+    "same composition often holds such maxima by chance, few or no peaks can pass, whether they work or not. "
     "The confidence answers another question: of held-out windows that scored like this, how many were measured "
-    "active? The list is ranked and cut by that."
+    "active? The candidate list relies on that."
 )
 
 
@@ -102,8 +109,8 @@ def null_sentence(nulls: pd.DataFrame, n_peaks: int) -> str:
     parts = []
     for row in nulls.to_dict("records"):
         counts = ", ".join(f"{int(row[column]):,} at q ≤ {limit:.2f}" for column, limit in CALLED.items())
-        parts.append(f"against {NULLS.get(str(row['null']), row['null'])}: {counts}")
-    return f"Of {n_peaks:,} peaks pass {'; '.join(parts)}."
+        parts.append(f"against {NULLS.get(str(row['null']), row['null'])} {counts}")
+    return f"Peaks that pass, of {n_peaks:,}: {'; '.join(parts)}."
 
 
 def _self_check(row: dict[Any, Any]) -> str:
@@ -235,7 +242,7 @@ def elements_section(run: RunFolder) -> Section:
         "point make position alone a strong rival, so a track is worth what it adds beside it."
     )
     wide = _wide(table)
-    headings = {"track": "track", **{name: heading for name, heading in ELEMENT_HEADINGS.items() if name in wide}}
+    headings = {"track": "track", **{name: heading for name, heading in ELEMENT_METRICS.items() if name in wide}}
     return Section(
         "elements",
         title,
@@ -251,10 +258,7 @@ def elements_section(run: RunFolder) -> Section:
     )
 
 
-ELEMENT_HEADINGS = {"auroc": "AUROC", "auprc": "AUPRC", "enrichment": "enrichment at the top"}
-
-
 def _wide(table: pd.DataFrame) -> pd.DataFrame:
     shown = [f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})" for row in table.itertuples()]
     columns = table.assign(shown=shown).set_index(["track", "metric"])["shown"].unstack(sort=False)
-    return columns.reset_index()
+    return columns.rename(index=CONTROLS).reset_index()

@@ -81,7 +81,7 @@ def accuracy_section(run: RunFolder) -> Section:
         rows = table[table["target"] == target]
         blocks += [Text(accuracy_sentence(rows), strong=True), _accuracy_table(rows, str(target)), _chart(rows)]
         if predictions is not None:
-            blocks.append(_scatter(predictions, str(target)))
+            blocks.append(_scatter(predictions, str(target), transform=_transform(run)))
     return Section("accuracy", title, blocks)
 
 
@@ -122,11 +122,16 @@ def _chart(rows: pd.DataFrame) -> Picture:
     )
 
 
-def _scatter(predictions: pd.DataFrame, target: str) -> Picture:
+def _transform(run: RunFolder) -> str:
+    name = (run.facts("windows/windows.json") or {}).get("transform", "none")
+    return "" if name == "none" else f" ({name})"
+
+
+def _scatter(predictions: pd.DataFrame, target: str, *, transform: str) -> Picture:
     test = predictions[predictions["split"] == "test"]
     measured, predicted = (test[name].to_numpy(float) for name in (target, f"{target}.ensemble"))
     return Picture(
-        figure_uri(scatter_figure(measured, predicted, unit=target)),
+        figure_uri(scatter_figure(measured, predicted, unit=f"{target}{transform}")),
         alt=f"Predicted against measured {target} of {len(test)} test windows.",
         caption="Every test window; the dashed line is perfect prediction.",
     )

@@ -12,6 +12,7 @@ from tracklight.report.style import ACCENT, CANDIDATE, LIGHT, NEGATIVE, NEUTRAL,
 
 NULLS = {"shuffle": "dinucleotide shuffles", "inactive": "windows measured inactive"}
 NULL_COLOURS = {"shuffle": NEGATIVE, "inactive": ACCENT}
+CONTROLS = {"at_content": "AT content", "position_prior": "position alone"}
 ELEMENT_METRICS = {"auroc": "AUROC", "auprc": "AUPRC", "enrichment": "enrichment at the top"}
 
 
@@ -62,7 +63,7 @@ def null_figure(peaks: pd.DataFrame, nulls: pd.DataFrame) -> Figure:
 def _heights(axes: Axes, heights: np.ndarray, nulls: pd.DataFrame) -> None:
     if len(heights) and heights.max() > 0:
         edges = np.linspace(0, np.quantile(heights, 0.999), 60)
-        axes.hist(np.clip(heights, None, edges[-1]), bins=edges.tolist(), color=POSITIVE, alpha=0.55)
+        axes.hist(heights[heights <= edges[-1]], bins=edges.tolist(), color=POSITIVE, alpha=0.55)
         axes.axvline(float(np.median(heights)), color=POSITIVE, linewidth=1.5, label="median of the peaks")
     for row in nulls.itertuples():
         name = str(row.null)
@@ -139,11 +140,11 @@ def elements_figure(table: pd.DataFrame) -> Figure:
 def _family(track: str) -> str:
     if track.startswith("untrained"):
         return "untrained networks"
-    return {"at_content": "AT content", "position_prior": "position alone"}.get(track, track)
+    return CONTROLS.get(track, track)
 
 
 def _intervals(axes: Axes, table: pd.DataFrame, families: Sequence[str]) -> None:
-    controls = ("untrained networks", "AT content", "position alone")
+    controls = ("untrained networks", *CONTROLS.values())
     for height, family in enumerate(families):
         rows = table[table["row"] == family]
         colour = NEUTRAL if family in controls else POSITIVE
