@@ -224,7 +224,9 @@ class Candidates(Settings):
 
     kind: str = Field("candidate regulatory elements", description="what the list is called in reports")
     pool_size: int = Field(5_000, ge=1, description="this many best peaks are merged to elements")
-    merge_distance_bp: int = Field(50, ge=0, description="peaks of one strand closer than this become one element (bp)")
+    merge_distance_bp: int = Field(
+        50, ge=0, description="peaks of one strand at most this far apart become one element (bp)"
+    )
     flank_bp: int = Field(50, ge=0, description="bases added on both sides of the outermost peaks (bp)")
     min_confidence: Fraction = Field(0.5, description="elements below are kept in the table, marked low_confidence")
     max_q: Fraction = Field(1.0, description="elements above are kept in the table, marked high_q")

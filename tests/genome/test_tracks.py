@@ -48,8 +48,8 @@ def test_values_come_back_bit_equal_from_two_independent_readers(tmp_path):
     values[[0, 7, 8, 29]] = NAN
     path = tmp_path / "new" / "folder" / "a.bw"
     with track_writer(path, lengths=LENGTHS) as write:
-        write("chr10", 5, np.array([1.5], np.float32), 1)
-        write("chr2", 0, values, 1)
+        write("chr10", 5, np.array([1.5], np.float32))
+        write("chr2", 0, values)
     np.testing.assert_array_equal(read_track(path, "chr2", 0, 30), values)
     with pyBigWig.open(str(path)) as file:
         np.testing.assert_array_equal(np.array(file.values("chr2", 0, 30), np.float32), values)
@@ -59,7 +59,7 @@ def test_values_come_back_bit_equal_from_two_independent_readers(tmp_path):
 
 def test_bases_without_a_value_are_absent_from_the_file(tmp_path):
     with track_writer(tmp_path / "a.bw", lengths=LENGTHS) as write:
-        write("chr2", 3, np.array([NAN, 1, 2, NAN, np.inf, 0, NAN]), 1)
+        write("chr2", 3, np.array([NAN, 1, 2, NAN, np.inf, 0, NAN]))
     with pyBigWig.open(str(tmp_path / "a.bw")) as file:
         assert file.intervals("chr2") == ((4, 5, 1.0), (5, 6, 2.0), (8, 9, 0.0))
         assert file.header()["nBasesCovered"] == 3
@@ -68,7 +68,7 @@ def test_bases_without_a_value_are_absent_from_the_file(tmp_path):
 
 def test_header_keeps_the_order_of_the_fasta_and_contigs_without_values(tmp_path):
     with track_writer(tmp_path / "a.bw", lengths=LENGTHS) as write:
-        write("chr1", 0, np.ones(20), 1)
+        write("chr1", 0, np.ones(20))
     with pyBigWig.open(str(tmp_path / "a.bw")) as file:
         assert list(file.chroms().items()) == list(LENGTHS.items())
     assert np.isnan(read_track(tmp_path / "a.bw", "chr10", 0, 50)).all()
@@ -85,14 +85,14 @@ def test_layouts_that_pybigwig_misreads_are_written_right(tmp_path):
     layouts = [np.arange(20.0)[::2], np.arange(10, dtype=">f4") * 2, np.arange(10, dtype=np.float16) * 2]
     for n, values in enumerate(layouts):
         with track_writer(tmp_path / f"{n}.bw", lengths=LENGTHS) as write:
-            write("chr2", 0, values, 1)
+            write("chr2", 0, values)
         assert read_track(tmp_path / f"{n}.bw", "chr2", 0, 10).tolist() == list(range(0, 20, 2))
 
 
 def test_a_failed_write_leaves_nothing_behind(tmp_path):
     def fail():
         with track_writer(tmp_path / "a.bw", lengths=LENGTHS) as write:
-            write("chr2", 0, np.ones(5), 1)
+            write("chr2", 0, np.ones(5))
             raise KeyError("stop")
 
     with pytest.raises(KeyError, match="stop"):
@@ -106,7 +106,7 @@ def test_a_full_disk_is_told_before_writing(tmp_path, monkeypatch):
         pytest.raises(InputError, match=r"a\.bw: no space left for the track; got 39 bytes; allowed: 40 or more"),
         track_writer(tmp_path / "a.bw", lengths=LENGTHS) as write,
     ):
-        write("chr2", 0, np.ones(5), 1)
+        write("chr2", 0, np.ones(5))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -158,7 +158,7 @@ def test_any_track_cut_anywhere_reads_back_as_written(tmp_path_factory, data):
     path = tmp_path_factory.mktemp("tracks") / "a.bw"
     with track_writer(path, lengths=LENGTHS) as write:
         for first, last in pairwise(cuts):
-            write("chr2", first, values[first:last], 1)
+            write("chr2", first, values[first:last])
     np.testing.assert_array_equal(read_track(path, "chr2", 0, 30), values)
 
 

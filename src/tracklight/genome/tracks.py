@@ -2,10 +2,11 @@
 
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import pyBigWig
@@ -20,14 +21,20 @@ from tracklight.progress import track
 BYTES_PER_VALUE = 8  # 4 of the value, its share of the zoom levels, and some to spare
 
 Floats = NDArray[np.floating]
-Write = Callable[[str, int, Floats, int], None]
+
+
+class Write(Protocol):
+    """What `track_writer` yields."""
+
+    def __call__(self, chrom: str, start: int, values: Floats, *, step: int = 1) -> None:
+        """Add values to the file that is being written."""
 
 
 @contextmanager
 def track_writer(path: str | Path, *, lengths: Mapping[str, int]) -> Iterator[Write]:
     """Yield a function that adds values to a new bigWig file; the file takes its name when the block ends well.
 
-    The function is `write(chrom, start, values, step)`: `values`, float `(value,)`, stand on `step` bases each, the
+    The function is `write(chrom, start, values, step=1)`: `values`, float `(value,)`, stand on `step` bases each, the
     first from `start` (0-based). Values that are not finite are left out. Calls follow the order of contigs and bases.
 
     Parameters
@@ -47,7 +54,7 @@ def track_writer(path: str | Path, *, lengths: Mapping[str, int]) -> Iterator[Wr
         file = pyBigWig.open(str(temporary), "w")
         file.addHeader(list(lengths.items()))
 
-        def write(chrom: str, start: int, values: Floats, step: int) -> None:
+        def write(chrom: str, start: int, values: Floats, *, step: int = 1) -> None:
             _check_room(path, values=len(values))
             _add(file, chrom, start, values=values, step=step)
 
@@ -185,7 +192,7 @@ def write_predictions(write: Write, tracks: Tracks, row: int, *, tape: Tape, aft
     for first, last in _even_runs(contig, start, end):
         name, offset = tape.names[contig[first]], int(tape.offsets[contig[first]])
         step = int(end[first] - start[first])
-        write(name, int(start[first]) - offset, tracks.prediction[row, first:last], step)
+        write(name, int(start[first]) - offset, tracks.prediction[row, first:last], step=step)
     return max(int(end[-1]), after)
 
 

@@ -79,4 +79,4 @@ def _track_folder(out: Path, tape: Tape) -> Iterator[Callable[[str], Write]]:
 
 def _add(write: Write, values: NDArray[np.float32], shard: Tracks, tape: Tape) -> None:
     for chrom, start, piece in by_contig(values, tape, start=shard.start):
-        write(chrom, start, piece, 1)
+        write(chrom, start, piece)
