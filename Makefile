@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUN := $(BIN)/snakemake --profile workflow/profiles/local
 SMK := Snakefile workflow
 
-.PHONY: setup demo yeast test science lint fmt docs check
+.PHONY: setup demo yeast test science bench lint fmt docs check
 
 # Installed again only when the dependencies change; % is the extra of pyproject.toml (run: none).
 .venv/installed-%: pyproject.toml constraints.txt
@@ -26,6 +26,9 @@ test: .venv/installed-test
 
 science: .venv/installed-test
 	$(BIN)/python -m pytest -q -m slow
+
+bench: .venv/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/scan.py
 
 lint: .venv/installed-lint
 	ruff check . && ruff format --check . && mypy && lint-imports
