@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from tracklight.errors import complaint
 from tracklight.models.network import Network, Shape
+from tracklight.models.pooling import RectifiedMaxPool
 
 
 class ValidConv(Network):
@@ -50,7 +51,7 @@ class ValidConv(Network):
         for kernel, pool in zip(kernels, pools, strict=True):
             layers += [nn.Conv1d(channels, filters, kernel)]
             layers += [nn.BatchNorm1d(filters)] if batch_norm else []
-            layers += [nn.ReLU(), nn.MaxPool1d(pool)]
+            layers += [RectifiedMaxPool(pool)]
             channels = filters
         self.body = nn.Sequential(*layers)
         self.dense = nn.Sequential(nn.Conv1d(filters, hidden, left), nn.ReLU(), nn.Dropout(dropout))
