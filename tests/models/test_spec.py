@@ -53,7 +53,18 @@ def test_a_checkpoint_gives_back_the_same_network_in_evaluation_mode(spec, tmp_p
     assert checkpoint.decode == "dna"
     assert not model.training
     x = torch.rand(2, 4, 40)
-    assert torch.equal(model(x), build(spec, seed=1).eval()(x))
+    torch.testing.assert_close(model(x), build(spec, seed=1).eval()(x))
+
+
+def test_folding_the_normalisation_into_convolutions_changes_no_output():
+    model = build(SPECS[0], seed=2)
+    for _ in range(3):
+        model(torch.rand(16, 4, 40) * 3)  # running statistics away from their start
+    folded = model.for_inference()
+    x = torch.rand(4, 4, 40)
+    torch.testing.assert_close(folded(x), model.eval()(x), rtol=1e-5, atol=1e-6)
+    assert not any(isinstance(layer, torch.nn.BatchNorm1d) for layer in folded.modules())
+    assert any(isinstance(layer, torch.nn.BatchNorm1d) for layer in model.modules())
 
 
 def test_a_checkpoint_of_another_format_is_refused(tmp_path):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 from pyfaidx import Faidx, Fasta
@@ -15,7 +15,7 @@ LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 LOWER = 32  # distance of lower from upper case in ASCII
 
 
-def write_contig(handle: BinaryIO, contig: Contig) -> None:
+def write_contig(handle: IO[bytes], contig: Contig) -> None:
     """Append one contig as FASTA, `LINE_BP` letters a line; what is not A, C, G or T becomes N."""
     letters = LETTERS[contig.codes]
     for start, end in contig.softmasked.tolist():

@@ -44,3 +44,7 @@ class Network(nn.Module):
     def standardised(self, values: Tensor) -> Tensor:
         """Turn values `(batch, target)` in units of the targets into standardised ones."""
         return (values - self.shift) / self.scale
+
+    def for_inference(self) -> "Network":
+        """Return an equal network in evaluation mode, without gradients for its weights, made fast where it can be."""
+        return self.eval().requires_grad_(requires_grad=False)

@@ -101,8 +101,8 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def load_model(path: str | Path) -> tuple[Network, ModelSpec, Checkpoint]:
-    """Read a checkpoint and build its network, in evaluation mode, on the CPU."""
+    """Read a checkpoint and build its network, ready for inference, on the CPU."""
     checkpoint = load_checkpoint(path)
     model = build(checkpoint.spec, seed=0)
     model.load_state_dict(checkpoint.weights)
-    return model.eval().requires_grad_(requires_grad=False), checkpoint.spec, checkpoint
+    return model.for_inference(), checkpoint.spec, checkpoint

@@ -4,10 +4,12 @@ Padding would tie the output to where a window ends; without it the network is o
 segment of any length at once (`scan`).
 """
 
+import copy
 from collections.abc import Sequence
 from math import prod
 
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from tracklight.errors import complaint
 from tracklight.models.network import Network, Shape
@@ -56,6 +58,19 @@ class ValidConv(Network):
         self.body = nn.Sequential(*layers)
         self.dense = nn.Sequential(nn.Conv1d(filters, hidden, left), nn.ReLU(), nn.Dropout(dropout))
         self.output = nn.Conv1d(hidden, shape.targets, 1)
+
+    def for_inference(self) -> Network:
+        """Return an equal network whose normalisation is folded into the convolutions before it."""
+        network = copy.deepcopy(self).eval()
+        layers: list[nn.Module] = []
+        for layer in network.body:
+            before = layers[-1] if layers else None
+            if isinstance(layer, nn.BatchNorm1d) and isinstance(before, nn.Conv1d):
+                layers[-1] = fuse_conv_bn_eval(before, layer)
+            else:
+                layers.append(layer)
+        network.body = nn.Sequential(*layers)
+        return network.requires_grad_(requires_grad=False)
 
     def scan(self, x: Tensor) -> Tensor:
         """Turn a segment `(batch, channel, position)` into `(batch, target, window)`, `stride` positions apart."""
