@@ -4,12 +4,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from tracklight import cli
 from tracklight.core.tape import open_tape
 from tracklight.genome.shards import load_tracks
+from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
 from tracklight.stages.logos import candidate_view
 
+MODELS: dict[str, str] = {}
 ROW = {"chrom": "b", "start": 45, "end": 65, "name": "candidate 1/x", "strand": "-", "filter": "PASS", "rank": 2}
 
 
@@ -21,11 +24,31 @@ def candidates(path: Path, rows: list[dict]) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def tata_finder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkpoint of a network that answers to the word TATAAT anywhere in its window, and to nothing else."""
+    options = {"filters": 1, "kernels": [6], "pools": [1], "hidden": 1, "dropout": 0.0, "batch_norm": False}
+    spec = ModelSpec("valid_conv", 4, 30, ("x",), options)
+    weights = {name: torch.ones_like(value) for name, value in build(spec, seed=0).state_dict().items()}
+    weights |= {name: torch.zeros_like(value) for name, value in weights.items() if "bias" in name or name == "shift"}
+    word = torch.tensor([3, 0, 3, 0, 0, 3])
+    weights["body.0.weight"] = torch.nn.functional.one_hot(word, 4).T[None].float()
+    weights["body.0.bias"] = torch.tensor([-5.5])  # open only when all six letters match
+    path = tmp_path_factory.mktemp("model") / "model.pt"
+    save_checkpoint(path, Checkpoint(spec, weights, "dna", {}, {"seed": 0}))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _use_tata_finder(tata_finder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "path", str(tata_finder))
+
+
 def logos(run: Path, table: Path, out: Path, *extra: str) -> int:
     shards = [str(run / "shard1.npz"), str(run / "shard0.npz")]
     folders = ["--genome", str(run / "genome"), "--windows", str(run / "windows")]
-    arguments = ["logos", *folders, "--gradient-x-input", *shards, "--candidates", str(table), "--out", str(out)]
-    return cli.main([*arguments, *extra])
+    tracks = ["--models", MODELS["path"], "--gradient-x-input", *shards]
+    return cli.main(["logos", *folders, *tracks, "--candidates", str(table), "--out", str(out), *extra])
 
 
 def test_maxima_of_active_test_windows_and_passing_candidates_are_drawn(tiny_run: Path, tmp_path: Path) -> None:

@@ -21,7 +21,11 @@ def test_tape_contigs_and_soft_mask_are_written(tmp_path):
     assert json.loads((tmp_path / "genome" / "contigs.json").read_text()) == {"b": 5, "a": 3}
     assert (tmp_path / "genome" / "softmask.bed").read_text() == "b\t2\t4\na\t0\t2\n"
     assert sorted(path.name for path in (tmp_path / "genome").iterdir()) == [
-        "codes.npy", "contigs.json", "genome.fa", "genome.fa.fai", "softmask.bed",
+        "codes.npy",
+        "contigs.json",
+        "genome.fa",
+        "genome.fa.fai",
+        "softmask.bed",
     ]
 
 

@@ -106,6 +106,7 @@ rule logos:
         contigs=rules.prepare_genome.output.contigs,
         windows=rules.prepare_windows.output.windows,
         description=rules.prepare_windows.output.description,
+        models=MODELS,
         saliency=SALIENCY,
         gradients=GRADIENTS,
         candidates=rules.candidates.output.table,
@@ -145,7 +146,7 @@ rule logos:
     shell:
         stage(
             "logos --genome {params.genome:q} --windows {params.windows:q}"
-            " --gradient-x-input {input.saliency:q}"
+            " --models {input.models:q} --gradient-x-input {input.saliency:q}"
             " --integrated-gradients {input.gradients:q}"
             " --candidates {input.candidates:q} --out {params.out:q}"
         )

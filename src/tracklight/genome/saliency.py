@@ -2,17 +2,17 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from tracklight.core.attribution import method
-from tracklight.core.scan import Segment, coverage, keep_windows, plan, scan_segment
+from tracklight.core.attribution import gradient_x_input, method
+from tracklight.core.scan import WINDOWS_PER_BATCH, Segment, coverage, keep_windows, plan, scan_segment
 from tracklight.core.tape import Tape
 from tracklight.errors import one_of
 from tracklight.genome.decode import one_hot
@@ -125,6 +125,31 @@ def attribute_stretch(tape: Tape, stretch: tuple[int, int], scan: Scan, *, devic
         outputs.append(prediction[:, own])
     seen[np.asarray(tape.data[slice(*stretch)]) == AMBIGUOUS] = 0
     return _tracks(sums, seen, starts, outputs, stretch=stretch, scan=scan)
+
+
+def window_saliency(models: Sequence[nn.Module], codes: NDArray[np.uint8], *, target: int = 0) -> NDArray[np.float32]:
+    """Attribute windows alone: corrected gradient x input of the base that is there, averaged over networks.
+
+    Unlike a track, which is a mean over all windows that saw a base, this is the answer to one window.
+
+    Parameters
+    ----------
+    models : sequence of Module
+        Networks, on the CPU.
+    codes : ndarray of uint8 (window, position)
+        Bases as read, 5' to 3'.
+    target : int
+        Which output.
+
+    Returns
+    -------
+    ndarray of float32 (window, position)
+    """
+    parts = [
+        torch.stack([gradient_x_input(model, one_hot(batch), target=target).sum(1) for model in models]).mean(0)
+        for batch in torch.from_numpy(codes).split(WINDOWS_PER_BATCH)
+    ]
+    return torch.cat(parts).numpy() if parts else np.empty(codes.shape, np.float32)
 
 
 def _segments(tape: Tape, stretch: tuple[int, int], scan: Scan) -> Iterator[tuple[int, Segment]]:

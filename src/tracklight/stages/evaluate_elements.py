@@ -10,14 +10,13 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from tracklight.core.attribution import gradient_x_input
 from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
-from tracklight.genome.decode import one_hot
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
 from tracklight.genome.intervals import read_bed
 from tracklight.genome.ranking import METRICS, bootstrap_weights, measure
+from tracklight.genome.saliency import window_saliency
 from tracklight.genome.slices import box_mean, window_codes
 from tracklight.genome.tracks import read_track
 from tracklight.models.spec import build, load_model
@@ -26,7 +25,6 @@ from tracklight.settings import EvaluateElements
 from tracklight.stages import door
 
 INTERVAL = (0.025, 0.975)  # percentiles of the bootstrap samples: a 95 % interval
-BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -168,11 +166,7 @@ def _untrained_scores(
     _, spec, _ = load_model(checkpoint)
     for seed in range(settings.untrained_seeds):
         model = build(spec, seed=seed).eval()
-        parts = [
-            gradient_x_input(model, one_hot(batch)).sum(dim=1).numpy()
-            for batch in torch.from_numpy(test.codes).split(BATCH)
-        ]
-        yield f"untrained{seed}", box_mean(np.abs(np.concatenate(parts)), settings.smoothing_bp)
+        yield f"untrained{seed}", box_mean(np.abs(window_saliency([model], test.codes)), settings.smoothing_bp)
 
 
 def _measured(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from tracklight.core.tape import Tape
@@ -14,6 +15,8 @@ from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file, write_text
 from tracklight.genome import maxima
 from tracklight.genome.dataset import Dataset, open_dataset
+from tracklight.genome.ensemble import open_ensemble
+from tracklight.genome.saliency import window_saliency
 from tracklight.genome.shards import Tracks, load_tracks
 from tracklight.genome.slices import base_predictions, window_codes, window_positions, window_track
 from tracklight.progress import track
@@ -31,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
     parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
     parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
     parser.add_argument(
         "--gradient-x-input", type=Path, nargs="+", required=True, metavar="SHARD", help="all shards of the saliency"
     )
@@ -49,11 +53,12 @@ def run(arguments: argparse.Namespace) -> None:
     _check_box(settings, windows)
     candidates = existing_file(arguments.candidates, what="candidate table")
     with door.recorded(arguments, "logos", settings, windows.inputs | {"candidates": candidates}) as facts:
+        torch.set_num_threads(arguments.threads)
         saliency = load_tracks(arguments.gradient_x_input, length=len(windows.tape))
         shards = arguments.integrated_gradients
         integrated = load_tracks(shards, length=len(windows.tape)) if shards else None
         drawn = _draw_candidates(arguments.out, candidates, windows.tape, (saliency, integrated), settings=settings)
-        found = _draw_maxima(arguments.out, windows, saliency, settings)
+        found = _draw_maxima(arguments.out, windows, arguments.models, settings)
         write_text(arguments.out / "logos.json", json.dumps({"candidates": drawn, "maxima": found}, indent=2) + "\n")
         facts |= {"candidates": len(drawn), "maxima": found["n_windows"]}
 
@@ -112,8 +117,9 @@ def candidate_view(row: dict[str, Any], tape: Tape, saliency: Tracks, integrated
     )
 
 
-def _draw_maxima(out: Path, windows: Dataset, tracks: Tracks, settings: Logos) -> dict[str, Any]:
-    codes, saliency = _active_windows(windows, tracks)
+def _draw_maxima(out: Path, windows: Dataset, checkpoints: list[Path], settings: Logos) -> dict[str, Any]:
+    codes = _active_windows(windows)
+    saliency = window_saliency(open_ensemble(checkpoints, device=torch.device("cpu")).models, codes)
     rows, centres = maxima.find_maxima(saliency, width=settings.smoothing_bp)
     table = maxima.maxima_table(centres, length=windows.length, width=settings.smoothing_bp, origin=settings.origin_bp)
     first, last = settings.expected_from_bp, settings.expected_to_bp
@@ -136,13 +142,10 @@ def _draw_maxima(out: Path, windows: Dataset, tracks: Tracks, settings: Logos) -
     }
 
 
-def _active_windows(windows: Dataset, tracks: Tracks) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return bases and saliency of the test windows measured active (first target), 5' to 3'."""
-    rows = windows.index[(windows.index["split"] == "test") & (windows.active(windows.targets[0]) == 1)]
-    start = windows.tape.on_tape(rows["contig"].tolist(), rows["start"].to_numpy(np.int64))
-    reverse = rows["reverse"].to_numpy(bool)
-    positions = window_positions(start, reverse, length=windows.length)
-    return window_codes(windows.tape, positions, reverse), window_track(tracks, positions, reverse)
+def _active_windows(windows: Dataset) -> NDArray[np.uint8]:
+    """Return the bases of the test windows measured active (first target), 5' to 3'."""
+    chosen = (windows.index["split"] == "test") & (windows.active(windows.targets[0]) == 1)
+    return windows.codes()[chosen.to_numpy()]
 
 
 def _box(letters: str, settings: Logos) -> str:
