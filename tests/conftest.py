@@ -1,12 +1,16 @@
 """Fixtures that several rooms share: a simulated genome with planted motifs, its files, and its prepared folders."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tracklight import cli
+from tracklight.core.tape import Tape
+from tracklight.genome.fasta import Contig
+from tracklight.genome.indexed import FASTA_FILE, index_fasta, write_contig
 from tracklight.genome.simulate import Simulation, simulate_genome, write_simulation
 
 # Windows are the simulated regions; log2(expression) of a region without motifs scatters around 0 with SD 0.5.
@@ -26,6 +30,22 @@ SIMULATED_WINDOWS = {
         "block_bp": 5000,
     },
 }
+
+
+@pytest.fixture
+def write_fasta() -> Callable[..., Path]:
+    """Writer of the indexed FASTA of a tape: `write_fasta(folder, tape, softmasked={})` gives its path."""
+
+    def write(folder: Path, tape: Tape, softmasked: dict[str, list[list[int]]] | None = None) -> Path:
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / FASTA_FILE).open("wb") as handle:
+            for name in tape.names:
+                masked = np.array((softmasked or {}).get(name, []), np.int64).reshape(-1, 2)
+                write_contig(handle, Contig(name, np.asarray(tape.contig(name), np.uint8), masked))
+        index_fasta(folder / FASTA_FILE)
+        return folder / FASTA_FILE
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -199,7 +199,7 @@ class Peaks(Settings):
     min_distance_bp: int = Field(25, ge=1, description="a peak is the highest this near on its strand (bp)")
     null: Literal["shuffle", "inactive"] = Field(
         "shuffle",
-        description="null behind p and q in peaks.narrowPeak: dinucleotide shuffles of the genome, or held-out windows measured inactive",
+        description="null behind p and q in peaks.narrowPeak: dinucleotide shuffles, or windows measured inactive",
     )
     null_sample_bp: int = Field(
         400_000, ge=1_000, description="bases of the genome that are shuffled for the null (bp)"
@@ -212,7 +212,7 @@ class Peaks(Settings):
     calibration_folds: int = Field(
         5,
         ge=2,
-        description="held-out windows are divided into this many groups of genome blocks to measure the calibration error",
+        description="parts the held-out windows are divided into, by genome block, to measure the calibration error",
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"

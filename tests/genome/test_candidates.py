@@ -125,26 +125,33 @@ def test_annotation_of_literal_elements():
 def test_filter_names_every_reason():
     elements = pd.DataFrame(
         {
-            "confidence": [0.5, 0.4, NAN, 0.9],
-            "q": [0.1, 0.11, NAN, 0.1],
-            "tss_distance": pd.array([-30, 29, None, -29], dtype="Int64"),
-            "rank": [1, 2, 3, 4],
+            "confidence": [0.5, 0.4, NAN, 0.9, 0.8, 0.7],
+            "q": [0.1, 0.11, NAN, 0.1, 0.0, 0.0],
+            "tss_distance": pd.array([-30, 29, None, -29, 90, None], dtype="Int64"),
         }
     )
-    settings = limits(min_confidence=0.5, max_q=0.1, min_tss_distance_bp=30, top_n=3)
-    assert filter_reasons(elements, excluded=np.array([False, True, False, False]), settings=settings) == [
+    settings = limits(min_confidence=0.5, max_q=0.1, min_tss_distance_bp=30, top_n=2)
+    excluded = np.array([False, True, False, False, False, False])
+    assert filter_reasons(elements, excluded=excluded, settings=settings) == [
         "PASS",
         "low_confidence;high_q;near_tss;excluded",
         "low_confidence",
-        "near_tss;beyond_top_n",
+        "near_tss",
+        "PASS",
+        "beyond_top_n",  # the third that has nothing else against it
     ]
+
+
+@pytest.fixture(autouse=True)
+def _genome(tmp_path, write_fasta):
+    write_fasta(tmp_path / "genome", a_tape())
 
 
 def written(tmp_path, peaks):
     tape = a_tape()
     elements, settings = annotated(peaks, tape, min_confidence=0.2)
     elements["filter"] = filter_reasons(elements, excluded=np.zeros(len(elements), bool), settings=settings)
-    write_candidates(tmp_path, elements, tape)
+    write_candidates(tmp_path, elements, tape, fasta=tmp_path / "genome" / "genome.fa")
     return tape
 
 

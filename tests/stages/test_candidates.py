@@ -6,10 +6,17 @@ import pandas as pd
 import pytest
 
 from tracklight.cli import main
-from tracklight.core.tape import save_tape
+from tracklight.core.tape import Tape, save_tape
 from tracklight.genome.peaks import write_narrowpeak
 
 SETTINGS = {"merge_distance_bp": 5, "flank_bp": 0, "min_confidence": 0.3}
+
+
+@pytest.fixture(autouse=True)
+def _genome(tmp_path, write_fasta):
+    """The indexed FASTA of the genome that `write_run` makes; its bases 20 to 24 of I are soft-masked."""
+    codes = np.tile(np.arange(4, dtype=np.uint8), 30)
+    write_fasta(tmp_path / "genome", Tape(codes, ("I", "II"), np.array([0, 100, 120])), {"I": [[20, 25]]})
 
 
 def write_run(tmp_path, *, peaks=((20, "+", 8.0), (27, "+", 9.0), (60, "-", 5.0), (80, "+", 1.0)), softmask=""):
@@ -55,7 +62,7 @@ def test_peaks_become_a_ranked_annotated_filtered_list(tmp_path):
     ]
     assert table["gc"].tolist() == [0.545455, 0.5, 0.5]
     assert table["softmasked_fraction"].tolist() == [0.454545, 0, 0]
-    assert (tmp_path / "out" / "candidates.fa").read_text() == ">candidate_1 I:20-31(+)\nACGTACGTACG\n"
+    assert (tmp_path / "out" / "candidates.fa").read_text() == ">candidate_1 I:20-31(+)\nacgtaCGTACG\n"
     assert (tmp_path / "out" / "candidates.bed").read_text() == "I\t20\t31\tcandidate_1\t900\t+\t29\t30\t0,158,115\n"
 
 

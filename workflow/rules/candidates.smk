@@ -56,6 +56,8 @@ rule candidates:
     input:
         codes=rules.prepare_genome.output.codes,
         contigs=rules.prepare_genome.output.contigs,
+        fasta=rules.prepare_genome.output.fasta,
+        index=rules.prepare_genome.output.index,
         softmask=rules.prepare_genome.output.softmask,
         windows=rules.prepare_windows.output.windows,
         description=rules.prepare_windows.output.description,

@@ -13,7 +13,7 @@ from tracklight.core.tape import Tape
 from tracklight.errors import complaint
 from tracklight.files import whole_file, write_text
 from tracklight.genome.annotate import covered_fraction, gc_fraction, nearest_gene, overlaps, tss_class
-from tracklight.genome.fasta import decode_codes, reverse_complement_codes
+from tracklight.genome.indexed import fetch
 from tracklight.settings import Candidates
 
 COLOUR = "0,158,115"  # bluish green, safe for colour-blind readers
@@ -138,7 +138,7 @@ def filter_reasons(elements: pd.DataFrame, *, excluded: NDArray[np.bool_], setti
     Parameters
     ----------
     elements : DataFrame
-        As `annotate` gives it. An element without confidence is `low_confidence`; one without q is not `high_q`.
+        As `annotate` gives it, by rank. One without confidence is `low_confidence`; one without q is not `high_q`.
     excluded : ndarray of bool (element,)
         Whether it overlaps an interval to be left out.
     settings : Candidates
@@ -150,13 +150,14 @@ def filter_reasons(elements: pd.DataFrame, *, excluded: NDArray[np.bool_], setti
         "high_q": elements["q"] > settings.max_q,
         "near_tss": distance,
         "excluded": excluded,
-        "beyond_top_n": elements["rank"] > settings.top_n,
     }
+    standing = ~np.any([np.asarray(flags, dtype=bool) for flags in against.values()], axis=0)
+    against["beyond_top_n"] = standing & (np.cumsum(standing) > settings.top_n)
     rows = zip(*(np.asarray(flags, dtype=bool).tolist() for flags in against.values()), strict=True)
     return [";".join(reason for reason, flag in zip(against, row, strict=True) if flag) or "PASS" for row in rows]
 
 
-def write_candidates(folder: str | Path, elements: pd.DataFrame, tape: Tape) -> None:
+def write_candidates(folder: str | Path, elements: pd.DataFrame, tape: Tape, *, fasta: Path) -> None:
     """Write `candidates.tsv` (all, by rank), and of those that pass `candidates.bed` (along the genome) and `.fa`.
 
     Parameters
@@ -167,6 +168,8 @@ def write_candidates(folder: str | Path, elements: pd.DataFrame, tape: Tape) -> 
         The columns of `docs/formats.md`.
     tape : Tape
         The genome.
+    fasta : Path
+        The same genome as indexed FASTA, which keeps soft-masked bases in lower case.
     """
     folder = Path(folder)
     passing = elements[elements["filter"] == "PASS"]
@@ -174,7 +177,7 @@ def write_candidates(folder: str | Path, elements: pd.DataFrame, tape: Tape) -> 
         elements[COLUMNS].to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     with whole_file(folder / "candidates.bed") as temporary:
         _bed9(passing, tape).to_csv(temporary, sep="\t", index=False, header=False)
-    write_text(folder / "candidates.fa", _fasta(passing, tape))
+    write_text(folder / "candidates.fa", _fasta(passing, fasta))
 
 
 def _clusters(pool: pd.DataFrame, distance: int) -> pd.DataFrame:
@@ -195,13 +198,13 @@ def _bed9(passing: pd.DataFrame, tape: Tape) -> pd.DataFrame:
     return bed.assign(contig=contig).sort_values(["contig", "start", "end"], kind="stable").drop(columns="contig")
 
 
-def _fasta(passing: pd.DataFrame, tape: Tape) -> str:
-    entries = StringIO()
-    for chrom, start, end, strand, name in passing[["chrom", "start", "end", "strand", "name"]].itertuples(index=False):
-        codes = np.asarray(tape.contig(chrom)[start:end], np.uint8)
-        letters = decode_codes(reverse_complement_codes(codes) if strand == "-" else codes)
-        entries.write(f">{name} {chrom}:{start}-{end}({strand})\n{letters}\n")
-    return entries.getvalue()
+def _fasta(passing: pd.DataFrame, genome: Path) -> str:
+    rows = list(passing[["chrom", "start", "end", "strand"]].itertuples(index=False, name=None))
+    headers = [
+        f">{name} {chrom}:{start}-{end}({strand})"
+        for name, (chrom, start, end, strand) in zip(passing["name"], rows, strict=True)
+    ]
+    return "".join(f"{header}\n{letters}\n" for header, letters in zip(headers, fetch(genome, rows), strict=True))
 
 
 def _read(path: Path, *, columns: list[str], header: list[str] | None = None) -> pd.DataFrame:

@@ -7,9 +7,11 @@ from typing import IO
 import numpy as np
 from pyfaidx import Faidx, Fasta
 
+from tracklight.errors import existing_file
 from tracklight.files import whole_file
 from tracklight.genome.fasta import Contig
 
+FASTA_FILE = "genome.fa"  # in the folder of prepare-genome
 LINE_BP = 60
 LETTERS = np.frombuffer(b"ACGTN", np.uint8)
 LOWER = 32  # distance of lower from upper case in ASCII
@@ -50,6 +52,7 @@ def fetch(path: Path, intervals: Iterable[tuple[str, int, int, str]]) -> list[st
     list of str
         5' to 3' on the strand asked for; soft-masked bases in lower case.
     """
+    existing_file(path, what="indexed genome")
     with Fasta(str(path), rebuild=False) as genome:
         found = [(genome[chrom][start:end], strand) for chrom, start, end, strand in intervals]
         return [str((-sequence if strand == "-" else sequence).seq) for sequence, strand in found]

@@ -11,6 +11,7 @@ from tracklight.errors import complaint
 from tracklight.genome.annotate import overlaps
 from tracklight.genome.candidates import annotate, filter_reasons, merge_peaks, read_peaks, write_candidates
 from tracklight.genome.genes import GENE_COLUMNS, read_genes
+from tracklight.genome.indexed import FASTA_FILE
 from tracklight.genome.intervals import read_bed
 from tracklight.progress import log
 from tracklight.settings import Candidates
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
         excluded = overlaps(elements, _excluded(arguments, tape))
         elements["filter"] = filter_reasons(elements, excluded=excluded, settings=settings)
-        write_candidates(arguments.out, elements, tape)
+        write_candidates(arguments.out, elements, tape, fasta=arguments.genome / FASTA_FILE)
         passing = int((elements["filter"] == "PASS").sum())
         log.info("%d peaks, %d elements, %d candidates pass", len(peaks), len(elements), passing)
         facts |= {"peaks": len(peaks), "elements": len(elements), "candidates": passing}
