@@ -7,14 +7,16 @@ from tracklight.core.tape import Tape
 from tracklight.errors import InputError
 from tracklight.genome.ensemble import Ensemble
 from tracklight.genome.null import local_gc, sample_pieces, shuffled_peaks, stratified_p
-from tracklight.genome.saliency import Scan
+from tracklight.genome.peaks import peak_table
+from tracklight.genome.saliency import Scan, attribute_stretch
+from tracklight.genome.shuffle import shuffle_dinucleotides
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Attribute, Peaks
 
 SPEC = ModelSpec(
     "valid_conv",
     4,
-    30,
+    31,
     ("y",),
     {"filters": 5, "kernels": [5], "pools": [2], "hidden": 4, "dropout": 0.0, "batch_norm": False},
 )
@@ -56,13 +58,35 @@ def test_p_values_compare_peaks_with_null_peaks_of_their_own_stratum():
     assert p.tolist() == [1 / 4, 4 / 4]
 
 
-def test_shuffled_peaks_lie_where_every_window_of_the_genome_would_see_them():
-    ensemble = Ensemble((build(SPEC, seed=0).eval(),), (0,), SPEC)
-    scan = Scan(ensemble, Attribute(steps=2), "integrated_gradients", stranded=True)
+@pytest.fixture
+def scan():
+    return Scan(
+        Ensemble((build(SPEC, seed=0).eval(),), (0,), SPEC), Attribute(steps=2), "integrated_gradients", stranded=True
+    )
+
+
+SETTINGS = Peaks(width_bp=3, min_distance_bp=5, null_piece_bp=200)
+CPU = torch.device("cpu")
+
+
+def test_shuffled_peaks_lie_where_windows_see_them_as_they_see_the_genome(scan):
     pieces = np.random.default_rng(0).integers(0, 4, (5, 200)).astype(np.uint8)
-    settings = Peaks(width_bp=3, min_distance_bp=5, null_piece_bp=200)
-    peaks = shuffled_peaks(pieces, scan, settings, generator=np.random.default_rng(1), device=torch.device("cpu"))
+    peaks = shuffled_peaks(pieces, scan, SETTINGS, generator=np.random.default_rng(1), device=CPU)
     assert set(peaks["chrom"]) == {f"piece{n}" for n in range(5)}
     assert set(peaks["strand"]) == {"+", "-"}
-    assert peaks["summit"].between(30 - 2, 200 - 30 + 1).all()
+    assert peaks["summit"].between(31 - 4, 200 - 31 + 3).all()
     assert (peaks["height"] > 0).all()
+
+
+def test_shuffled_peaks_are_those_of_a_genome_made_of_the_shuffles(scan):
+    pieces = np.random.default_rng(0).integers(0, 4, (3, 200)).astype(np.uint8)
+    found = shuffled_peaks(pieces, scan, SETTINGS, generator=np.random.default_rng(1), device=CPU)
+    shuffled = shuffle_dinucleotides(pieces, np.random.default_rng(1))
+    tape = Tape(shuffled.reshape(-1), ("piece0", "piece1", "piece2"), np.array([0, 200, 400, 600]))
+    every = peak_table(attribute_stretch(tape, (0, 600), scan, device=CPU), tape, width=3, min_distance=5)
+    inside = every[every["summit"].between(40, 160)]
+    columns = ["chrom", "summit", "strand", "height"]
+    pd.testing.assert_frame_equal(
+        found[found["summit"].between(40, 160)][columns].reset_index(drop=True), inside[columns].reset_index(drop=True)
+    )
+    assert len(inside) > 30

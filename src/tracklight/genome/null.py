@@ -74,7 +74,7 @@ def shuffled_peaks(
     offsets = np.arange(len(pieces) + 1, dtype=np.int64) * pieces.shape[1]
     tape = Tape(shuffled.reshape(-1), tuple(f"piece{n}" for n in range(len(pieces))), offsets)
     tracks = attribute_stretch(tape, (0, len(tape)), scan, device=device)
-    whole = tracks.coverage == tracks.coverage.max(initial=0)
+    whole = tracks.coverage >= scan.window // scan.stride  # what the inside of a contig has at least
     tracks = replace(tracks, mean=np.where(whole, tracks.mean, np.float32(np.nan)))
     peaks = peak_table(tracks, tape, width=settings.width_bp, min_distance=settings.min_distance_bp)
     return peaks.assign(gc=local_gc(tape, peaks, radius=settings.null_piece_bp // 2))
