@@ -118,7 +118,7 @@ class Architecture(Settings):
     blocks: int = Field(4, ge=1, description="residual_dilated: number of blocks, dilation doubles in each")
     hidden: int = Field(64, ge=1, description="units of the dense layer")
     dropout: Fraction = Field(0.3, description="dropout before the output, in training only")
-    batch_norm: bool = Field(False, description="batch normalisation after each convolution")
+    batch_norm: bool = Field(True, description="batch normalisation after each convolution")
 
 
 class Train(Settings):
@@ -136,15 +136,15 @@ class Train(Settings):
     loss: Literal["mse", "huber"] = Field(
         "mse", description="loss on the transformed targets, standardised on the training windows"
     )
-    epochs: int = Field(30, ge=1, description="passes over the training windows at most")
+    epochs: int = Field(12, ge=1, description="passes over the training windows at most")
     batch_size: int = Field(128, ge=1, description="windows per step")
-    learning_rate: float = Field(1e-3, gt=0, description="peak learning rate of AdamW with a one-cycle schedule")
+    learning_rate: float = Field(3e-3, gt=0, description="peak learning rate of AdamW with a one-cycle schedule")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay of AdamW")
     patience_epochs: int = Field(
         8, ge=1, description="stop when the validation loss has not fallen for this many epochs"
     )
     max_shift_bp: int = Field(
-        3, ge=0, description="augmentation: windows are moved by up to this many bases either way (bp)"
+        2, ge=0, description="augmentation: windows are moved by up to this many bases either way (bp)"
     )
     reverse_complement: Literal["auto", "on", "off"] = Field(
         "auto", description="augmentation; auto: on for assays that do not tell strands apart"
