@@ -18,17 +18,16 @@ def a_tape(**lengths):
     return Tape(np.zeros(offsets[-1], np.uint8), tuple(lengths), offsets)
 
 
-def some_tracks(mean, *, window_start=(), prediction=None, window_bp=4):
+def some_tracks(mean):
     mean = np.atleast_2d(np.array(mean, np.float32))
-    prediction = np.zeros((len(mean), len(window_start))) if prediction is None else prediction
     return Tracks(
         start=0,
         mean=mean,
         sd=np.zeros_like(mean),
         coverage=np.ones(mean.shape[1], np.int32),
-        window_start=np.array(window_start, np.int64),
-        prediction=np.array(prediction, np.float32),
-        window_bp=window_bp,
+        window_start=np.empty(0, np.int64),
+        prediction=np.empty((len(mean), 0), np.float32),
+        window_bp=4,
         stride_bp=2,
     )
 
@@ -90,20 +89,18 @@ def test_local_maxima_equal_the_definition(heights, distance):
 
 def test_peak_table_of_a_literal_track():
     mean = [[0, 3, 0, 0, 0, 0, 0, 6, NAN, 0], [0, 0, 0, 0, 0, 9, 0, 0, 0, 0]]
-    tracks = some_tracks(mean, window_start=[0, 2, 5, 6], prediction=[[1, 2, 3, 4], [5, 6, 7, 8]])
-    table = peak_table(tracks, a_tape(one=5, two=5), width=3, min_distance=2)
-    assert list(table) == ["chrom", "start", "end", "strand", "summit", "height", "prediction"]
+    table = peak_table(some_tracks(mean), a_tape(one=5, two=5), width=3, min_distance=2)
+    assert list(table) == ["chrom", "start", "end", "strand", "summit", "height"]
     assert table.values.tolist() == [
-        ["one", 0, 2, "+", 0, 1.0, 1.0],
-        ["two", 0, 2, "-", 0, 3.0, 7.0],
-        ["two", 0, 3, "+", 1, 2.0, 4.0],
+        ["one", 0, 2, "+", 0, 1.0],
+        ["two", 0, 2, "-", 0, 3.0],
+        ["two", 0, 3, "+", 1, 2.0],
     ]
 
 
 def test_a_peak_never_looks_across_a_contig_border():
     table = peak_table(some_tracks([0, 0, 1, 2, 0, 0]), a_tape(left=3, right=3), width=1, min_distance=5)
     assert table[["chrom", "summit", "height"]].values.tolist() == [["left", 2, 1.0], ["right", 0, 2.0]]
-    assert table["prediction"].isna().all()
 
 
 def test_an_unstranded_track_has_peaks_on_no_strand():
@@ -112,21 +109,8 @@ def test_an_unstranded_track_has_peaks_on_no_strand():
 
 def test_a_track_without_peaks_gives_an_empty_table_with_typed_columns():
     table = peak_table(some_tracks([[NAN] * 6, [-1] * 6]), a_tape(c=6), width=3, min_distance=2)
-    assert table.shape == (0, 7)
+    assert table.shape == (0, 6)
     assert table[["start", "end", "summit"]].dtypes.tolist() == [np.int64] * 3
-
-
-@given(st.data())
-def test_prediction_of_a_peak_is_the_highest_over_windows_that_contain_it(data):
-    length, window = 40, data.draw(st.integers(1, 12))
-    starts = sorted(data.draw(st.sets(st.integers(0, length - window), max_size=12)))
-    prediction = data.draw(st.lists(st.integers(-9, 9), min_size=len(starts), max_size=len(starts)))
-    heights = data.draw(st.lists(st.integers(0, 3), min_size=length, max_size=length))
-    tracks = some_tracks(heights, window_start=starts, prediction=[prediction], window_bp=window)
-    table = peak_table(tracks, a_tape(c=length), width=1, min_distance=1)
-    for summit, found in zip(table["summit"], table["prediction"], strict=True):
-        inside = [v for s, v in zip(starts, prediction, strict=True) if s <= summit < s + window]
-        assert found == max(inside) if inside else np.isnan(found)
 
 
 def some_peaks():

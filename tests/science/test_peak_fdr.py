@@ -22,7 +22,14 @@ WINDOWS = {
     "split": {"validation_chromosomes": ["sim2"], "test_chromosomes": ["sim3"], "block_bp": 5000},
 }
 TRAIN = {
-    "architecture": {"filters": 16, "kernels": [11, 5], "pools": [2, 2], "hidden": 16, "dropout": 0.1},
+    "architecture": {
+        "filters": 16,
+        "kernels": [11, 5],
+        "pools": [2, 2],
+        "hidden": 16,
+        "dropout": 0.1,
+        "batch_norm": False,
+    },
     "epochs": 30,
     "batch_size": 32,
     "learning_rate": 0.01,

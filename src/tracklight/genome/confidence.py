@@ -12,30 +12,35 @@ from tracklight.genome.dataset import Dataset
 from tracklight.stats import Calibrator, auprc, expected_calibration_error, grouped_out_of_fold, isotonic
 
 Rows = NDArray[np.int64]
-FEATURES = ["height", "prediction"]
+FEATURES = ["height", "prediction", "aligned_prediction"]
+COMBINED = [("height", "prediction"), ("height", "aligned_prediction")]
 
 
 @dataclass(frozen=True)
 class Score:
-    """A rule that ranks peaks: a weighted sum of height and prediction.
+    """A rule that ranks peaks: a weighted sum of some of their features.
 
     Attributes
     ----------
-    name : str
-        `height`, `prediction` or `combined`.
-    weights : ndarray of float64 (2,)
-        Of height and prediction.
+    weights : dict of str to float
+        Weight of each feature, columns of the peaks.
     """
 
-    name: str
-    weights: NDArray[np.float64]
+    weights: dict[str, float]
+
+    @property
+    def name(self) -> str:
+        """The features, joined by +."""
+        return "+".join(self.weights)
 
     def __call__(self, peaks: pd.DataFrame) -> NDArray[np.float64]:
-        """Return the score of each peak; a peak without a prediction gets the lowest prediction there is."""
-        values = peaks[FEATURES].to_numpy(np.float64)
+        """Return the score of each peak; where a feature is missing it counts as the lowest there is."""
+        values = peaks[list(self.weights)].to_numpy(np.float64)
         if not len(values):
             return np.empty(0)
-        return np.where(np.isnan(values), np.fmin.reduce(values, axis=0), values) @ self.weights
+        return np.where(np.isnan(values), np.fmin.reduce(values, axis=0), values) @ np.array(
+            list(self.weights.values())
+        )
 
 
 @dataclass(frozen=True)
@@ -113,20 +118,20 @@ def choose_score(peaks: pd.DataFrame, windows: pd.DataFrame) -> tuple[Score, dic
     Parameters
     ----------
     peaks : DataFrame
-        Peaks of the genome with `height` and `prediction`.
+        Peaks of the genome with the columns `FEATURES`.
     windows : DataFrame
         As `measured_windows` returns them.
 
     Returns
     -------
     score : Score
-        The best of height alone, prediction alone, and both weighted by a logistic regression.
+        The best of each feature alone and of height with a prediction, weighted by a logistic regression.
     found : dict of str to float
         Average precision of each.
     """
-    options = [Score("height", np.array([1.0, 0.0])), Score("prediction", np.array([0.0, 1.0]))]
-    combined = _logistic(peaks, windows, options[1])
-    options += [combined] if combined is not None else []
+    alone = {feature: Score({feature: 1.0}) for feature in FEATURES}
+    together = [_logistic(peaks, windows, features, first=alone[features[1]]) for features in COMBINED]
+    options = [*alone.values(), *(score for score in together if score is not None)]
     found = {option.name: auprc(window_scores(peaks, windows, option), windows["active"]) for option in options}
     best = max(options, key=lambda option: np.nan_to_num(found[option.name], nan=-1.0))
     return best, found
@@ -164,14 +169,14 @@ def _places(peaks: pd.DataFrame, windows: pd.DataFrame) -> Iterator[tuple[Rows, 
         yield np.asarray(rows), np.asarray(by_place.get(place, np.empty(0, np.int64)))
 
 
-def _logistic(peaks: pd.DataFrame, windows: pd.DataFrame, first: Score) -> Score | None:
+def _logistic(peaks: pd.DataFrame, windows: pd.DataFrame, features: tuple[str, ...], *, first: Score) -> Score | None:
+    """Weigh features so that they tell active windows by their best peak; None where they cannot."""
     best = best_peak(peaks, windows, first(peaks))
-    active = windows["active"].to_numpy()[best >= 0]
-    if len(np.unique(active)) < 2:
-        return None
-    values = peaks[FEATURES].to_numpy(np.float64)[best[best >= 0]]
-    spread = values.std(0)
-    if not (spread > 0).all():
+    values = peaks[list(features)].to_numpy(np.float64)[best[best >= 0]]
+    known = ~np.isnan(values).any(1)
+    values, active = values[known], windows["active"].to_numpy()[best >= 0][known]
+    spread = values.std(0) if len(values) else np.zeros(len(features))
+    if len(np.unique(active)) < 2 or not (spread > 0).all():
         return None
     weights = LogisticRegression().fit(values / spread, active).coef_[0] / spread
-    return Score("combined", weights) if (weights >= 0).all() else None
+    return Score(dict(zip(features, weights.tolist(), strict=True))) if (weights >= 0).all() else None

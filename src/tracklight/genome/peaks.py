@@ -82,9 +82,8 @@ def peak_table(tracks: Tracks, tape: Tape, *, width: int, min_distance: int) -> 
     Returns
     -------
     DataFrame
-        `chrom start end strand summit height prediction`: the peak is `width` bases around its summit, clipped to the
-        contig; `height` is the smoothed track at the summit; `prediction` is the highest of the scanned windows on that
-        strand that contain the summit (NaN when none does). Ordered by contig, summit, strand.
+        `chrom start end strand summit height`: the peak is `width` bases around its summit, clipped to the contig;
+        `height` is the smoothed track at the summit. Ordered by contig, summit, strand.
     """
     found = [
         _of_contig(tracks, contig, row, start=int(start), end=int(end), width=width, min_distance=min_distance)
@@ -138,18 +137,7 @@ def _of_contig(
         "row": np.full(summit.size, row),
         "on_tape": summit + start,
         "height": smoothed[summit],
-        "prediction": _highest_prediction(tracks, row, summit + start),
     }
-
-
-def _highest_prediction(tracks: Tracks, row: int, on_tape: NDArray[np.int64]) -> NDArray[np.float32]:
-    first = np.searchsorted(tracks.window_start, on_tape - tracks.window_bp, side="right")
-    last = np.searchsorted(tracks.window_start, on_tape, side="right")
-    if not on_tape.size:
-        return np.empty(0, np.float32)
-    values = np.append(tracks.prediction[row], np.float32(np.nan))  # so that `last` is always a valid index
-    highest = np.maximum.reduceat(values, np.stack([first, last], axis=1).reshape(-1))[::2]
-    return np.where(first < last, highest, np.float32(np.nan))
 
 
 def _as_table(columns: dict[str, NDArray[np.generic]], tracks: Tracks, tape: Tape, *, width: int) -> pd.DataFrame:
@@ -164,7 +152,6 @@ def _as_table(columns: dict[str, NDArray[np.generic]], tracks: Tracks, tape: Tap
             "strand": pd.Series(np.array(tracks.strands, dtype=object)[row], dtype="str"),
             "summit": summit,
             "height": columns["height"],
-            "prediction": columns["prediction"],
         }
     )
 

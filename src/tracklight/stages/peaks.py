@@ -13,6 +13,7 @@ from tracklight.core.device import choose_device
 from tracklight.files import whole_file, write_text
 from tracklight.genome.confidence import (
     Calibration,
+    best_peak,
     calibrate,
     choose_score,
     measured_windows,
@@ -23,8 +24,9 @@ from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.ensemble import open_ensemble
 from tracklight.genome.null import local_gc, sample_pieces, shuffled_peaks, stratified_p
 from tracklight.genome.peaks import peak_table, write_narrowpeak
+from tracklight.genome.placement import best_prediction, usual_place
 from tracklight.genome.saliency import Scan
-from tracklight.genome.shards import load_tracks
+from tracklight.genome.shards import Tracks, load_tracks
 from tracklight.progress import log
 from tracklight.settings import Attribute, Peaks, load
 from tracklight.stages import door
@@ -55,12 +57,26 @@ def run(arguments: argparse.Namespace) -> None:
         tracks = load_tracks(arguments.integrated_gradients, length=len(data.tape))
         peaks = peak_table(tracks, data.tape, width=settings.width_bp, min_distance=settings.min_distance_bp)
         log.info("%d peaks", len(peaks))
+        peaks, place = _predicted(peaks, tracks, data)
         scan, device = _scan(arguments, settings, data)
         shuffles = _shuffles(data, scan, settings, device)
         peaks, calibration, chosen = _confident(peaks, data, scan, settings)
         peaks, nulls = _tested(peaks, shuffles, data, scan, settings)
+        chosen |= {"aligned_from_bp": place[0], "aligned_to_bp": place[1]}
         facts |= {"device": str(device), "peaks": len(peaks)}
         _write(arguments.out, peaks, nulls, calibration, chosen, settings)
+
+
+def _predicted(peaks: pd.DataFrame, tracks: Tracks, data: Dataset) -> tuple[pd.DataFrame, tuple[int, int]]:
+    """Add the highest prediction of all windows with the peak, and of those that have it where it usually lies."""
+    train = measured_windows(data, "train", target=data.targets[0])
+    train = train[train["active"] == 1]
+    best = best_peak(peaks, train, peaks["height"].to_numpy())
+    place = usual_place(peaks, train, best, window_bp=tracks.window_bp, stride_bp=tracks.stride_bp)
+    log.info("peaks of active training windows lie %d to %d bp from the 5' end", *place)
+    places = {"prediction": (0, tracks.window_bp - 1), "aligned_prediction": place}
+    predictions = {name: best_prediction(peaks, tracks, data.tape, place=where) for name, where in places.items()}
+    return peaks.assign(**predictions), place
 
 
 def _scan(arguments: argparse.Namespace, settings: Peaks, data: Dataset) -> tuple[Scan, torch.device]:
@@ -91,7 +107,7 @@ def _confident(
         "n_windows": len(test),
         "prior_active": float(calibration.active.mean()),
         "score": score.name,
-        "score_weights": dict(zip(("height", "prediction"), score.weights.tolist(), strict=True)),
+        "score_weights": score.weights,
         "validation_average_precision": found,
     }
     log.info("confidence: score %s, calibration error %.3f on windows not fitted", score.name, calibration.error)
@@ -157,6 +173,7 @@ def _write(
     order = peaks["score"].rank(method="first", ascending=False).astype(int)
     peaks = peaks.assign(name="peak_" + order.astype(str))
     columns = ["chrom", "start", "end", "name", "score", "strand", "summit", "height", "prediction"]
+    columns += ["aligned_prediction"]
     columns += ["p_shuffle", "q_shuffle", "p_inactive", "q_inactive", "confidence"]
     curve = pd.DataFrame(reliability_curve(calibration.out_of_fold, calibration.active))
     for name, table in {"peaks.tsv": peaks[columns], "null.tsv": nulls, "calibration.tsv": curve}.items():
