@@ -44,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(name: str, arguments: Sequence[str]) -> int:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", level=logging.INFO, stream=sys.stderr)
+    # Threads that spin while they wait make a machine shared with other work several times slower.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     stage = importlib.import_module("tracklight.stages." + name.replace("-", "_"))
     parser = argparse.ArgumentParser(prog=f"tracklight {name}", description=STAGES[name])
     stage.add_arguments(parser)

@@ -17,9 +17,9 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, unknown keys refused, no silent conversion of text to numbers."""
+    """Base of all settings: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 T = TypeVar("T", bound=Settings)

@@ -81,6 +81,14 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
         load_checkpoint(path)
 
 
+def test_weights_that_do_not_fit_the_network_are_refused(tmp_path):
+    stored = checkpoint_of(SPECS[0])
+    del stored.weights["output.bias"]
+    save_checkpoint(tmp_path / "model.pt", stored)
+    with pytest.raises(InputError, match=r"model.pt: weights do not fit the network; got Missing key.*output.bias"):
+        load_model(tmp_path / "model.pt")
+
+
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     torch.save(torch.nn.Linear(1, 1), tmp_path / "model.pt")
     with pytest.raises(InputError, match=r"not a whole checkpoint"):

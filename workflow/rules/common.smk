@@ -21,9 +21,6 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
-# Threads that wait spinning keep a machine shared with other work busy with waiting: several times slower there.
-shell.prefix("export OMP_WAIT_POLICY=passive; ")
-
 SHARDS = range(CONFIG.attribute.shards)
 MODELS = expand("results/{{run}}/model/seed{seed}/model.pt", seed=CONFIG.train.seeds)
 SALIENCY = expand(

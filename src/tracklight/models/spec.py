@@ -104,5 +104,9 @@ def load_model(path: str | Path) -> tuple[Network, ModelSpec, Checkpoint]:
     """Read a checkpoint and build its network, ready for inference, on the CPU."""
     checkpoint = load_checkpoint(path)
     model = build(checkpoint.spec, seed=0)
-    model.load_state_dict(checkpoint.weights)
+    try:
+        model.load_state_dict(checkpoint.weights)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1]
+        raise complaint("weights do not fit the network", where=path, got=reason, do="train again") from None
     return model.for_inference(), checkpoint.spec, checkpoint
