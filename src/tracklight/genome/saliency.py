@@ -2,7 +2,7 @@
 
 import inspect
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracklight.core.attribution import gradient_x_input, method
-from tracklight.core.scan import WINDOWS_PER_BATCH, Segment, coverage, keep_windows, plan, scan_segment
+from tracklight.core.scan import WINDOWS_PER_BATCH, coverage, keep_windows, plan, scan_segment
 from tracklight.core.tape import Tape
 from tracklight.errors import one_of
 from tracklight.genome.decode import one_hot
@@ -102,29 +102,58 @@ def attribute_stretch(tape: Tape, stretch: tuple[int, int], scan: Scan, *, devic
     Tracks
         Per-base mean over windows, then mean and standard deviation over networks.
     """
-    sums = np.zeros((len(scan.ensemble.models), 2, stretch[1] - stretch[0]), np.float32)
-    seen = np.zeros(sums.shape[-1], np.int32)
-    starts, outputs = [], []
-    pieces = list(_segments(tape, stretch, scan))
-    for offset, segment in track(pieces, what=scan.method, total=len(pieces), unit="segment"):
-        first, last = (offset + edge for edge in segment.span(window=scan.window, stride=scan.stride))
-        codes = np.asarray(tape.data[first:last])
-        keep = keep_windows(
-            codes == AMBIGUOUS, window=scan.window, stride=scan.stride, max_fraction=scan.settings.max_n_fraction
+    sums = _Sums(scan, stretch)
+    batches = list(_batches(_segments(tape, stretch, scan), scan))
+    for batch in track(batches, what=scan.method, total=len(batches), unit="segment"):
+        codes = np.stack([np.asarray(tape.data[first:last]) for first, last in batch])
+        keep = np.stack([_keep(row, scan) for row in codes])
+        if keep.any():
+            attributions, predictions = _both_strands(codes, keep, scan, device)
+            for number, (first, _) in enumerate(batch):
+                sums.add(first, keep[number], attributions[:, number], predictions[number])
+    sums.seen[np.asarray(tape.data[slice(*stretch)]) == AMBIGUOUS] = 0
+    return sums.tracks()
+
+
+class _Sums:
+    """Attributions of windows summed onto the bases of a stretch, and the predictions of windows that start in it."""
+
+    def __init__(self, scan: Scan, stretch: tuple[int, int]):
+        self.scan, self.stretch = scan, stretch
+        self.total = np.zeros((len(scan.ensemble.models), 2, stretch[1] - stretch[0]), np.float32)
+        self.seen = np.zeros(self.total.shape[-1], np.int32)
+        self.starts: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
+        self.predictions: list[NDArray[np.float32]] = [np.empty((2, 0), np.float32)]
+
+    def add(
+        self, first: int, keep: NDArray[np.bool_], attribution: NDArray[np.float32], prediction: NDArray[np.float32]
+    ) -> None:
+        """Add a segment that begins at tape position `first`: `(network, strand, position)` and `(strand, window)`."""
+        start, end = max(first, self.stretch[0]), min(first + attribution.shape[-1], self.stretch[1])
+        here, there = slice(start - self.stretch[0], end - self.stretch[0]), slice(start - first, end - first)
+        self.total[..., here] += attribution[..., there]
+        self.seen[here] += coverage(keep, window=self.scan.window, stride=self.scan.stride)[there]
+        window = first + np.arange(len(keep)) * self.scan.stride
+        own = keep & (window >= self.stretch[0]) & (window < self.stretch[1])
+        self.starts.append(window[own])
+        self.predictions.append(prediction[:, own])
+
+    def tracks(self) -> Tracks:
+        """Return the means over windows and networks."""
+        each = self.total / np.where(self.seen > 0, self.seen, np.nan).astype(np.float32)
+        each = each if self.scan.stranded else each.mean(1, keepdims=True)
+        start, prediction = np.concatenate(self.starts), np.concatenate(self.predictions, axis=1)
+        order = np.argsort(start, kind="stable")
+        return Tracks(
+            start=self.stretch[0],
+            mean=each.mean(0),
+            sd=each.std(0),
+            coverage=self.seen,
+            window_start=start[order],
+            prediction=(prediction if self.scan.stranded else prediction.mean(0, keepdims=True))[:, order],
+            window_bp=self.scan.window,
+            stride_bp=self.scan.stride,
         )
-        if not keep.any():
-            continue
-        attributions, prediction = _both_strands(codes, keep, scan, device)
-        inside = slice(max(first, stretch[0]), min(last, stretch[1]))
-        here, there = _moved(inside, stretch[0]), _moved(inside, first)
-        sums[..., here] += attributions[..., there]
-        seen[here] += coverage(keep, window=scan.window, stride=scan.stride)[there]
-        start = first + np.arange(segment.windows) * scan.stride
-        own = keep & (start >= stretch[0]) & (start < stretch[1])
-        starts.append(start[own])
-        outputs.append(prediction[:, own])
-    seen[np.asarray(tape.data[slice(*stretch)]) == AMBIGUOUS] = 0
-    return _tracks(sums, seen, starts, outputs, stretch=stretch, scan=scan)
 
 
 def window_saliency(models: Sequence[nn.Module], codes: NDArray[np.uint8], *, target: int = 0) -> NDArray[np.float32]:
@@ -152,61 +181,52 @@ def window_saliency(models: Sequence[nn.Module], codes: NDArray[np.uint8], *, ta
     return torch.cat(parts).numpy() if parts else np.empty(codes.shape, np.float32)
 
 
-def _segments(tape: Tape, stretch: tuple[int, int], scan: Scan) -> Iterator[tuple[int, Segment]]:
+def _segments(tape: Tape, stretch: tuple[int, int], scan: Scan) -> Iterator[tuple[int, int]]:
+    """Yield the tape spans of the segments whose windows see the stretch."""
     for offset, end in itertools.pairwise(tape.offsets.tolist()):
         owned = (max(stretch[0], offset) - offset, min(stretch[1], end) - offset)
         if owned[0] < owned[1]:
             longest = scan.settings.segment_bp
             for segment in plan(end - offset, owned, window=scan.window, stride=scan.stride, longest=longest):
-                yield offset, segment
+                first, last = segment.span(window=scan.window, stride=scan.stride)
+                yield offset + first, offset + last
+
+
+def _batches(segments: Iterable[tuple[int, int]], scan: Scan) -> Iterator[list[tuple[int, int]]]:
+    """Group neighbouring segments of one length, as short contigs give, to as many bases as one long segment has."""
+    for length, run in itertools.groupby(segments, key=lambda span: span[1] - span[0]):
+        per_batch = max(1, scan.settings.segment_bp // length)
+        while batch := list(itertools.islice(run, per_batch)):
+            yield batch
+
+
+def _keep(codes: NDArray[np.uint8], scan: Scan) -> NDArray[np.bool_]:
+    limit = scan.settings.max_n_fraction
+    return keep_windows(codes == AMBIGUOUS, window=scan.window, stride=scan.stride, max_fraction=limit)
 
 
 def _both_strands(
     codes: NDArray[np.uint8], keep: NDArray[np.bool_], scan: Scan, device: torch.device
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return `(network, strand, position)` sums and `(strand, window)` mean predictions, in plus-strand order."""
-    pair = torch.from_numpy(np.stack([codes, codes])).to(device)
-    x = one_hot(pair, reverse=torch.tensor([False, True], device=device))
-    kept = torch.from_numpy(np.stack([keep, keep[::-1]])).to(device)
+    """Return `(network, segment, strand, position)` sums and `(segment, strand, window)` mean predictions.
+
+    Positions and windows are in plus-strand order on both strands.
+    """
+    both = torch.from_numpy(np.concatenate([codes, codes])).to(device)
+    reverse = torch.arange(len(both), device=device) >= len(codes)
+    kept = torch.from_numpy(np.concatenate([keep, keep[:, ::-1]])).to(device)
+    x = one_hot(both, reverse=reverse)
     attributions, predictions = [], []
     for model in scan.ensemble.models:
         attribution, prediction = scan_segment(
             model, x, kept, window=scan.window, stride=scan.stride, explain=scan.explain
         )
-        attributions.append(_unflipped(attribution.sum(1)))
-        predictions.append(_unflipped(prediction[:, scan.target]))
+        attributions.append(_by_strand(attribution.sum(1)))
+        predictions.append(_by_strand(prediction[:, scan.target]))
     return torch.stack(attributions).cpu().numpy(), torch.stack(predictions).mean(0).cpu().numpy()
 
 
-def _unflipped(strands: Tensor) -> Tensor:
-    return torch.stack([strands[0], strands[1].flip(-1)])
-
-
-def _moved(span: slice, origin: int) -> slice:
-    return slice(span.start - origin, span.stop - origin)
-
-
-def _tracks(
-    sums: NDArray[np.float32],
-    seen: NDArray[np.int32],
-    starts: list[NDArray[np.int64]],
-    outputs: list[NDArray[np.float32]],
-    *,
-    stretch: tuple[int, int],
-    scan: Scan,
-) -> Tracks:
-    each = sums / np.where(seen > 0, seen, np.nan).astype(np.float32)
-    each = each if scan.stranded else each.mean(1, keepdims=True)
-    start = np.concatenate(starts) if starts else np.empty(0, np.int64)
-    prediction = np.concatenate(outputs, axis=1) if outputs else np.empty((2, 0), np.float32)
-    order = np.argsort(start, kind="stable")
-    return Tracks(
-        start=stretch[0],
-        mean=each.mean(0),
-        sd=each.std(0),
-        coverage=seen,
-        window_start=start[order],
-        prediction=(prediction if scan.stranded else prediction.mean(0, keepdims=True))[:, order],
-        window_bp=scan.window,
-        stride_bp=scan.stride,
-    )
+def _by_strand(rows: Tensor) -> Tensor:
+    """Turn plus rows followed by minus rows into `(segment, strand, ...)`, the minus strand turned round."""
+    plus, minus = rows.chunk(2)
+    return torch.stack([plus, minus.flip(-1)], dim=1)
