@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from tracklight.core.tape import Tape
 from tracklight.genome.shards import Tracks
-from tracklight.genome.slices import base_predictions, box_mean, window_codes, window_positions, window_track
+from tracklight.genome.slices import (
+    base_predictions,
+    box_mean,
+    surroundings,
+    window_codes,
+    window_positions,
+    window_track,
+)
 
 TAPE = Tape(np.array([0, 1, 2, 3, 4, 0], np.uint8), ("a",), np.array([0, 6]))
 START, REVERSE = np.array([0, 2]), np.array([False, True])
@@ -73,3 +80,13 @@ def test_box_mean_equals_the_mean_of_each_slice(values: list[float], width: int)
         inside = track[max(0, at - (width - 1) // 2) : at + width // 2 + 1]
         expected = np.nan if np.isnan(track[at]) else np.nanmean(inside)
         assert found == pytest.approx(expected, abs=1e-9, nan_ok=True)
+
+
+def test_surroundings_hold_each_window_and_what_its_scan_needs_inside_its_contig() -> None:
+    tape = Tape(np.arange(30, dtype=np.uint8) % 4, ("a", "b"), np.array([0, 12, 30]))
+    positions = window_positions(np.array([1, 20]), np.array([False, True]), length=4)
+    around, moved = surroundings(tape, positions)
+    # a: window 1-5 with 3 bases on both sides, cut at the contig's start; b: window 20-24
+    assert around.lengths == {"window0": 8, "window1": 10}
+    assert np.asarray(around.data).tolist() == [*tape.data[0:8], *tape.data[17:27]]
+    assert np.asarray(around.data)[moved].tolist() == tape.data[positions].tolist()

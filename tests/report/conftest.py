@@ -197,12 +197,12 @@ def _logos(run: Path, view: View) -> None:
     table.to_csv(run / "logos" / "maxima.tsv", sep="\t", index=False)
     save(maxima_figure(table, expected=(-16, -5), share=0.63, chance=0.4), run / "logos" / "maxima.png")
     weights = letter_weights(np.array([3, 0, 3, 0, 0, 3, 4], np.uint8), np.array([1, 2, 1, 1, 1, 2, 1.0]))
-    save(aggregate_figure(weights, n_windows=98), run / "logos" / "aggregate.png")
+    save(aggregate_figure([("maxima at -16..-5", weights)]), run / "logos" / "aggregate.png")
     maxima = {"n_windows": 98, "n_without_maximum": 2, "expected_from_bp": -16, "expected_to_bp": -5}
     maxima |= {
         "share_expected": 0.63,
         "share_by_chance": 0.4,
-        "consensus": "TATAAT",
+        "consensus": {"at -16..-5": "TATAAT", "elsewhere": "TTGACA"},
         "words": {"TATAAT": 9, "TAAAAT": 4},
     }
     drawn = [{"name": "candidate_1", "rank": 1, "file": "candidate_1.png"}]

@@ -48,10 +48,10 @@ def test_letters_stop_at_the_end_of_the_view(view: View) -> None:
 
 
 def test_aggregate_is_labelled_from_the_maximum() -> None:
-    figure = aggregate_figure(letter_weights(np.array([3, 0, 3], np.uint8), np.ones(3)), n_windows=1200)
+    figure = aggregate_figure([("1,200 windows", letter_weights(np.array([3, 0, 3], np.uint8), np.ones(3)))])
     assert labels(figure.axes[0], [0, 1, 2]) == ["-1", "0", "1"]
-    assert "1,200 held-out active windows" in figure.axes[0].get_title(loc="left")
+    assert "1,200 windows" in figure.axes[0].get_title(loc="left")
 
 
 def test_aggregate_of_nothing_still_draws() -> None:
-    assert encoded(aggregate_figure(np.zeros((5, 4)), n_windows=0), "png")
+    assert encoded(aggregate_figure([("none", np.zeros((5, 4)))]), "png")

@@ -72,8 +72,7 @@ def test_maxima_of_active_test_windows_and_passing_candidates_are_drawn(tiny_run
         "expected_to_bp": -7,
         "share_expected": 1.0,
         "share_by_chance": round(2 / 25, 6),
-        "consensus": "TATAAT",
-        "consensus_with_flanks": "...TATAAT..",
+        "consensus": {"at -8..-7": "TATAAT"},
         "words": None,
     }
     assert facts["maxima"]["words"] == {"TATAAT": 2}

@@ -74,12 +74,12 @@ def option(name, values):
     return f"{name} {' '.join(map(shlex.quote, values))}" if values else ""
 
 
-def named_tracks(paths):
-    """The signed tracks as `name=file` or, for a stranded assay, `name=plus,minus`."""
+def named_tracks(paths, names):
+    """Tracks as `name=file` or, for a stranded assay, `name=plus,minus`."""
     files = {Path(path).name: path for path in paths}
     return [
         f"{track}={','.join(files[f'{track}{strand}.bw'] for strand in STRANDS)}"
-        for track in SIGNED
+        for track in names
     ]
 
 

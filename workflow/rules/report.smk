@@ -32,13 +32,19 @@ rule evaluate_elements:
     params:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
-        tracks=lambda wildcards, input: option("--tracks", named_tracks(input.tracks)),
+        tracks=lambda wildcards, input: option(
+            "--tracks",
+            named_tracks(input.tracks, ["saliency", "integrated_gradients"]),
+        )
+        + option(" --predictions", named_tracks(input.tracks, ["prediction"])),
+        attribute=lambda wildcards: section("attribute"),
         settings=lambda wildcards: section("evaluate_elements"),
         fingerprint=FINGERPRINT,
     shell:
         stage(
             "evaluate-elements --genome {params.genome:q} --windows {params.windows:q}"
-            " --models {input.models:q} {params.tracks} --lists peaks={input.peaks:q}"
+            " --models {input.models:q} --attribute-settings {params.attribute:q}"
+            " {params.tracks} --lists peaks={input.peaks:q}"
             " --elements {input.elements:q} --out {output.table:q}"
         )
 

@@ -69,6 +69,35 @@ def window_track(tracks: Tracks, positions: NDArray[np.int64], reverse: NDArray[
     return tracks.mean[row[:, None], positions]
 
 
+def surroundings(tape: Tape, positions: NDArray[np.int64]) -> tuple[Tape, NDArray[np.int64]]:
+    """Cut windows out with as much on either side as a scan needs to see every base of them by all its windows.
+
+    Parameters
+    ----------
+    tape : Tape
+        The genome.
+    positions : ndarray of int64 (window, position)
+        From `window_positions`.
+
+    Returns
+    -------
+    around : Tape
+        One contig per window: the window and one window length less a base on both sides, inside the contig.
+    positions : ndarray of int64 (window, position)
+        The same bases on the new tape.
+    """
+    length = positions.shape[1]
+    left = positions.min(1)
+    row = np.searchsorted(tape.offsets, left, side="right") - 1
+    first = np.maximum(left - length + 1, tape.offsets[row])
+    last = np.minimum(left + 2 * length - 1, tape.offsets[row + 1])
+    offsets = np.concatenate([[0], np.cumsum(last - first)])
+    data = np.asarray(tape.data)
+    codes = np.concatenate([data[start:end] for start, end in zip(first, last, strict=True)])
+    names = tuple(f"window{number}" for number in range(len(left)))
+    return Tape(codes, names, offsets), positions - first[:, None] + offsets[:-1, None]
+
+
 def base_predictions(tracks: Tracks, *, strand: str, start: int, end: int) -> NDArray[np.float32]:
     """Return, per base, the prediction of the window scanned around it.
 

@@ -213,15 +213,16 @@ def maxima_section(run: RunFolder) -> Section:
         "there."
     )
     spelled = ", ".join(f"{word} ({n})" for word, n in found["words"].items())
+    read = " and ".join(f"{word} {place}" for place, word in found["consensus"].items())
     blocks: list[Block] = [
         Text(finding, strong=True),
-        Text(f"The letters around the maxima read {found['consensus']}. The most frequent words there: {spelled}."),
+        Text(f"The letters around the maxima read {read}. The most frequent words there: {spelled}."),
     ]
     pictures = [
         run.picture("logos/maxima.png", alt=finding, caption="Centre base of the highest smoothed box, by window."),
         run.picture(
             "logos/aggregate.png",
-            alt=f"Aggregated logo, reading {found['consensus']}.",
+            alt=f"Aggregated logos, reading {read}.",
             caption="Mean of one-hot times saliency around the maxima.",
         ),
     ]

@@ -127,24 +127,22 @@ def _logo(axes: Axes, weights: NDArray[np.float64]) -> None:
 
 
 @styled
-def aggregate_figure(weights: NDArray[np.float64], *, n_windows: int) -> Figure:
+def aggregate_figure(parts: list[tuple[str, NDArray[np.float64]]]) -> Figure:
     """Draw the mean letters around the maxima of many windows.
 
     Parameters
     ----------
-    weights : ndarray of float64 (position, 4)
-        Mean over windows of one-hot times saliency; the maximum is in the middle.
-    n_windows : int
-        Number of windows.
+    parts : list of (str, ndarray of float64 (position, 4))
+        Title, and mean over windows of one-hot times saliency with the maximum in the middle; a panel each.
     """
-    figure, axes = panels(width=7, height=2.8)
-    flank = len(weights) // 2
-    draw_letters(axes[0][0], weights, positions=np.arange(-flank, len(weights) - flank))
-    axes[0][0].set(
-        title=f"saliency around the maxima of {n_windows:,} held-out active windows",
-        ylabel="mean\ngradient x input",
-        xlabel="position from the maximum (bp, 5' to 3')",
-    )
+    figure, axes = panels(width=7, height=2.8 * len(parts), ratios=(1,) * len(parts))
+    top = max(weights.clip(min=0).sum(axis=1).max() for _, weights in parts)
+    low = min(weights.clip(max=0).sum(axis=1).min() for _, weights in parts)
+    for panel, (title, weights) in zip(axes[:, 0], parts, strict=True):
+        flank = len(weights) // 2
+        draw_letters(panel, weights, positions=np.arange(-flank, len(weights) - flank))
+        panel.set(title=title, ylabel="mean\ngradient x input", ylim=(1.06 * low, 1.06 * top or 1.0))
+    axes[-1, 0].set_xlabel("position from the maximum (bp, 5' to 3')")
     return figure
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from tracklight.files import record
 from tracklight.progress import log
-from tracklight.settings import Settings, load
+from tracklight.settings import Attribute, Settings, load
 
 T = TypeVar("T", bound=Settings)
 
@@ -21,6 +21,16 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--provenance", type=Path, help="write the record of this run of the stage to this JSON file")
+
+
+def add_attribute_settings(parser: argparse.ArgumentParser) -> None:
+    """Add `--attribute-settings`, for stages that scan more sequence in the way the tracks were made."""
+    parser.add_argument("--attribute-settings", help="the attribute section the shards were made with (JSON or file)")
+
+
+def attribute_settings(arguments: argparse.Namespace) -> Attribute:
+    """Read and check the settings behind the tracks."""
+    return load(Attribute, arguments.attribute_settings, section="attribute")
 
 
 def stage_settings(arguments: argparse.Namespace, model: type[T], *, section: str) -> T:

@@ -14,12 +14,13 @@ from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
+from tracklight.genome.ensemble import Ensemble
 from tracklight.genome.intervals import read_bed
 from tracklight.genome.ranking import METRICS, bootstrap_weights, measure
-from tracklight.genome.saliency import window_saliency
-from tracklight.genome.slices import box_mean, window_codes
+from tracklight.genome.saliency import Scan, attribute_stretch
+from tracklight.genome.slices import box_mean, surroundings, window_codes, window_track
 from tracklight.genome.tracks import read_track
-from tracklight.models.spec import build, load_model
+from tracklight.models.spec import build, load_checkpoint
 from tracklight.progress import log
 from tracklight.settings import EvaluateElements
 from tracklight.stages import door
@@ -61,10 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tracks", nargs="+", default=[], metavar="NAME=BW[,BW_MINUS]", help="bigWig tracks to score")
     parser.add_argument(
+        "--predictions", nargs="+", default=[], metavar="NAME=BW[,BW_MINUS]", help="the same, without absolute values"
+    )
+    parser.add_argument(
         "--lists", nargs="+", default=[], metavar="NAME=BED", help="lists to score: by column 5, or by order"
     )
     parser.add_argument("--elements", type=Path, required=True, help="known elements (BED)")
     parser.add_argument("--out", type=Path, required=True, help="table to write")
+    door.add_attribute_settings(parser)
     door.add_shared_arguments(parser)
 
 
@@ -72,8 +77,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Score every track and control and write one table."""
     settings = door.stage_settings(arguments, EvaluateElements, section="evaluate_elements")
     tracks, lists = _named(arguments.tracks, what="track"), _named(arguments.lists, what="list")
+    predictions = _named(arguments.predictions, what="track")
     windows = open_dataset(arguments.genome, arguments.windows)
-    files = {f"{name}[{i}]": path for name, paths in (tracks | lists).items() for i, path in enumerate(paths)}
+    files = {
+        f"{name}[{i}]": path for name, paths in (tracks | predictions | lists).items() for i, path in enumerate(paths)
+    }
     inputs = windows.inputs | files | {"elements": arguments.elements}
     with door.recorded(arguments, "evaluate-elements", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
@@ -86,9 +94,10 @@ def run(arguments: argparse.Namespace) -> None:
             )
         scores = [
             *_track_scores(tracks, test, settings.smoothing_bp),
+            *_prediction_scores(predictions, test, settings.smoothing_bp),
             *_list_scores(lists, windows, test),
             *_control_scores(windows, test, known, settings),
-            *_untrained_scores(arguments.models[0], test, settings),
+            *_untrained_scores(arguments, windows, test, settings),
         ]
         _write(arguments.out, _measured(scores, test.inside, settings))
         facts |= {"windows": len(test.rows), "elements": len(elements)}
@@ -126,6 +135,13 @@ def _track_scores(
         yield f"|{name}|", box_mean(np.abs(values), width)
 
 
+def _prediction_scores(
+    predictions: dict[str, list[Path]], test: Universe, width: int
+) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    for name, paths in predictions.items():
+        yield name, box_mean(_read_windows(paths, test), width)
+
+
 def _read_windows(paths: list[Path], test: Universe) -> NDArray[np.float32]:
     """Read a track under every window, 5' to 3', from the file of the window's strand."""
     length = test.positions.shape[1]
@@ -161,12 +177,17 @@ def _control_scores(
 
 
 def _untrained_scores(
-    checkpoint: Path, test: Universe, settings: EvaluateElements
+    arguments: argparse.Namespace, windows: Dataset, test: Universe, settings: EvaluateElements
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    _, spec, _ = load_model(checkpoint)
+    """Scan the windows with their surroundings by untrained networks, as the tracks were made: blind to the place."""
+    spec = load_checkpoint(arguments.models[0]).spec
+    scanned = door.attribute_settings(arguments)
+    around, positions = surroundings(windows.tape, test.positions)
     for seed in range(settings.untrained_seeds):
-        model = build(spec, seed=seed).eval()
-        yield f"untrained{seed}", box_mean(np.abs(window_saliency([model], test.codes)), settings.smoothing_bp)
+        ensemble = Ensemble((build(spec, seed=seed).for_inference(),), (seed,), spec)
+        scan = Scan(ensemble, scanned, "gradient_x_input", windows.stranded)
+        tracks = attribute_stretch(around, (0, len(around)), scan, device=torch.device("cpu"))
+        yield f"untrained{seed}", box_mean(np.abs(window_track(tracks, positions, test.reverse)), settings.smoothing_bp)
 
 
 def _measured(

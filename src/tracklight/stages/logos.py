@@ -122,13 +122,20 @@ def _draw_maxima(out: Path, windows: Dataset, checkpoints: list[Path], settings:
     saliency = window_saliency(open_ensemble(checkpoints, device=torch.device("cpu")).models, codes)
     rows, centres = maxima.find_maxima(saliency, width=settings.smoothing_bp)
     table = maxima.maxima_table(centres, length=windows.length, width=settings.smoothing_bp, origin=settings.origin_bp)
-    first, last = settings.expected_from_bp, settings.expected_to_bp
+    first, last, flank = settings.expected_from_bp, settings.expected_to_bp, settings.aggregate_flank_bp
     share, chance = maxima.share_inside(table, first=first, last=last)
-    weights = maxima.around_maxima(codes[rows], saliency[rows], centres, flank=settings.aggregate_flank_bp)
+    position = centres - settings.origin_bp
+    inside = (position >= first) & (position <= last)
+    letters = {
+        place: maxima.around_maxima(codes[rows[chosen]], saliency[rows[chosen]], centres[chosen], flank=flank)
+        for place, chosen in ((f"at {first}..{last}", inside), ("elsewhere", ~inside))
+        if chosen.any()
+    }
     with whole_file(out / "maxima.tsv") as temporary:
         table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
     save(maxima_figure(table, expected=(first, last), share=share, chance=chance), out / "maxima.png")
-    save(aggregate_figure(weights, n_windows=len(rows)), out / "aggregate.png")
+    titles = [(f"held-out active windows with their maximum {place}", weights) for place, weights in letters.items()]
+    save(aggregate_figure(titles or [("no maxima", np.zeros((2 * flank + 1, 4)))]), out / "aggregate.png")
     return {
         "n_windows": len(rows),
         "n_without_maximum": len(saliency) - len(rows),
@@ -136,8 +143,7 @@ def _draw_maxima(out: Path, windows: Dataset, checkpoints: list[Path], settings:
         "expected_to_bp": last,
         "share_expected": round(share, 6),
         "share_by_chance": round(chance, 6),
-        "consensus": _box(maxima.consensus(weights), settings),
-        "consensus_with_flanks": maxima.consensus(weights),
+        "consensus": {place: _box(maxima.consensus(weights), settings) for place, weights in letters.items()},
         "words": maxima.words_at_maxima(codes[rows], centres, width=settings.smoothing_bp, n=WORDS),
     }
 

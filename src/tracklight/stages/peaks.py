@@ -28,7 +28,7 @@ from tracklight.genome.placement import best_prediction, usual_place
 from tracklight.genome.saliency import Scan
 from tracklight.genome.shards import Tracks, load_tracks
 from tracklight.progress import log
-from tracklight.settings import Attribute, Peaks, load
+from tracklight.settings import Peaks
 from tracklight.stages import door
 from tracklight.stats import benjamini_hochberg, empirical_p, reliability_curve, uniformity_check
 
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
     parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
     parser.add_argument("--integrated-gradients", type=Path, nargs="+", required=True, help="attribution shards")
-    parser.add_argument("--attribute-settings", help="the attribute section the shards were made with (JSON or file)")
+    door.add_attribute_settings(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for the peaks")
     door.add_shared_arguments(parser)
 
@@ -81,9 +81,8 @@ def _predicted(peaks: pd.DataFrame, tracks: Tracks, data: Dataset) -> tuple[pd.D
 
 def _scan(arguments: argparse.Namespace, settings: Peaks, data: Dataset) -> tuple[Scan, torch.device]:
     device = choose_device(settings.device)
-    attribute = load(Attribute, arguments.attribute_settings, section="attribute")
     ensemble = open_ensemble(arguments.models, device=device)
-    return Scan(ensemble, attribute, "integrated_gradients", data.stranded), device
+    return Scan(ensemble, door.attribute_settings(arguments), "integrated_gradients", data.stranded), device
 
 
 def _shuffles(data: Dataset, scan: Scan, settings: Peaks, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame]:
