@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tracklight.core.tape import Tape
-from tracklight.genome.annotate import covered_fraction, gc_fraction, nearest_gene, overlaps, tss_class
+from tracklight.genome.annotate import covered_fraction, gc_fraction, measured_at, nearest_gene, overlaps, tss_class
 
 NAN = float("nan")
 
@@ -134,3 +134,28 @@ def test_distance_equals_bedtools_closest(tmp_path):
     found = nearest_gene(summits(*(("c", p) for p in summit)), table)
     assert found["nearest_gene"].tolist() == [row[6] for row in rows]
     assert found["tss_distance"].tolist() == [int(row[9]) for row in rows]
+
+
+def test_measurements_are_those_of_windows_that_hold_the_summit_on_the_strand():
+    rng = np.random.default_rng(3)
+    elements = pd.DataFrame(
+        {
+            "chrom": rng.choice(["a", "b"], 60),
+            "summit": rng.integers(0, 80, 60),
+            "strand": rng.choice(["+", "-", "."], 60),
+        }
+    )
+    start = rng.integers(0, 70, 12)
+    windows = pd.DataFrame(
+        {"chrom": rng.choice(["a", "c"], 12), "start": start, "end": start + 10, "strand": rng.choice(["+", "-"], 12)}
+    ).assign(active=rng.integers(0, 2, 12))
+    expected = []
+    for e in elements.itertuples():
+        seen = [
+            w.active
+            for w in windows.itertuples()
+            if w.chrom == e.chrom and w.start <= e.summit < w.end and e.strand in (".", w.strand)
+        ]
+        expected.append("." if not seen else "active" if any(seen) else "inactive")
+    assert measured_at(elements, windows) == expected
+    assert set(expected) == {".", "active", "inactive"}

@@ -55,6 +55,14 @@ def a_tape():
     return Tape(codes, tuple(LENGTHS), np.array([0, 300, 340]))
 
 
+WINDOWS = [
+    ("two", 0, 25, "+", "train", 1),
+    ("one", 40, 60, "-", "test", 0),
+    ("one", 50, 70, "-", "test", 1),
+    ("one", 0, 300, "+", "test", 1),
+]
+
+
 def annotated(peaks, tape, **changes):
     settings = limits(**changes)
     elements = annotate(
@@ -62,7 +70,7 @@ def annotated(peaks, tape, **changes):
         tape,
         genes=pd.DataFrame([("one", 70, 90, "g", "+")], columns=["chrom", "start", "end", "name", "strand"]),
         softmasked=pd.DataFrame([("one", 0, 60)], columns=["chrom", "start", "end"]),
-        training=pd.DataFrame([("two", 0, 25)], columns=["chrom", "start", "end"]),
+        windows=pd.DataFrame(WINDOWS, columns=["chrom", "start", "end", "strand", "split", "active"]),
         settings=settings,
     )
     return elements, settings
@@ -120,6 +128,7 @@ def test_annotation_of_literal_elements():
     assert elements["class"].tolist() == ["proximal", "."]
     np.testing.assert_allclose(elements["softmasked_fraction"], [15 / 19, 0])
     assert elements["seen_in_training"].tolist() == [False, True]
+    assert elements["held_out"].tolist() == ["active", "."]
 
 
 def test_filter_names_every_reason():
@@ -185,7 +194,7 @@ def test_table_keeps_all_elements_by_rank_with_the_columns_of_the_format(tmp_pat
     lines = (tmp_path / "candidates.tsv").read_text().splitlines()
     assert lines[0].replace("\t", " ") == (
         "chrom start end name score strand filter rank confidence p q height prediction n_peaks summit nearest_gene "
-        "gene_strand tss_distance class gc softmasked_fraction seen_in_training"
+        "gene_strand tss_distance class gc softmasked_fraction seen_in_training held_out"
     )
     table = pd.read_csv(tmp_path / "candidates.tsv", sep="\t")
     assert table["filter"].tolist() == ["PASS", "PASS", "PASS", "low_confidence"]

@@ -172,6 +172,7 @@ def _candidates(run: Path) -> None:
             "gene_strand": ["-", ".", "+"], "tss_distance": [-30, None, 12],
             "class": ["promoter_proximal", "distal", "promoter_proximal"], "gc": [0.4, 0.5, 0.6],
             "softmasked_fraction": [0.0, 0.1, 0.0], "seen_in_training": [True, False, True],
+            "held_out": [".", "active", "inactive"],
         },
     )  # fmt: skip
     for name in ("candidates.bed", "tracks/saliency.plus.bw", "tracks/saliency.minus.sd.bw"):

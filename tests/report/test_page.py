@@ -3,9 +3,11 @@ from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tracklight.errors import InputError
+from tracklight.report.findings import held_out_sentence
 from tracklight.report.page import render
 from tracklight.report.run_folder import open_run
 from tracklight.settings import Report
@@ -89,6 +91,16 @@ def test_expected_precision_is_the_mean_confidence_of_what_passes(html: str) -> 
     assert "2 of 3 elements pass the filters. Expected precision of the list: 80.0%" in html
     assert "1 marked low_confidence" in html
     assert "1 marked near_tss" in html
+
+
+def test_the_promise_is_held_against_held_out_measurements() -> None:
+    table = pd.DataFrame(
+        {"filter": ["PASS"] * 4 + ["high_q"], "held_out": ["active", "active", "inactive", ".", "inactive"]}
+    ).assign(confidence=[0.9, 0.6, 0.6, 0.1, 0.1])
+    said = held_out_sentence(table)
+    assert said.startswith("3 of them have their summit in held-out measured windows")
+    assert "66.7% of these measured active; their mean confidence is 70.0%" in said
+    assert "cannot be checked" in held_out_sentence(table[table["held_out"] == "."])
 
 
 def test_candidate_table_stops_at_top_n_and_links_to_the_picture(html: str) -> None:

@@ -23,9 +23,11 @@ def write_run(tmp_path, *, peaks=((20, "+", 8.0), (27, "+", 9.0), (60, "-", 5.0)
     save_tape(tmp_path / "genome", np.tile(np.arange(4, dtype=np.uint8), 30), {"I": 100, "II": 20})
     (tmp_path / "genome" / "softmask.bed").write_text(softmask)
     (tmp_path / "windows").mkdir()
-    (tmp_path / "windows" / "windows.json").write_text(json.dumps({"length_bp": 10}))
+    (tmp_path / "windows" / "windows.json").write_text(
+        json.dumps({"length_bp": 10, "targets": ["x"], "stranded": True})
+    )
     with gzip.open(tmp_path / "windows" / "windows.tsv.gz", "wt") as handle:
-        handle.write("contig\tstart\treverse\tgroup\tsplit\nI\t55\t1\tb\ttrain\nI\t22\t0\ta\ttest\n")
+        handle.write("contig\tstart\treverse\tgroup\tsplit\tx.active\nI\t55\t1\tb\ttrain\t1\nI\t22\t0\ta\ttest\t0\n")
     table = pd.DataFrame(peaks, columns=["start", "strand", "score"]).astype({"start": "int64", "score": "float64"})
     table = table.assign(
         chrom="I", end=table["start"] + 4, summit=table["start"] + 2, height=table["score"], prediction=0.5,

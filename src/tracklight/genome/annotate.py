@@ -40,6 +40,31 @@ def nearest_gene(elements: pd.DataFrame, genes: pd.DataFrame) -> pd.DataFrame:
     return _gene_columns(elements, genes, tss, found)
 
 
+def measured_at(elements: pd.DataFrame, windows: pd.DataFrame) -> list[str]:
+    """Say what was measured in the windows that hold the summit of each element, on its strand.
+
+    Parameters
+    ----------
+    elements : DataFrame
+        `chrom summit strand`, 0-based; strand `.` matches every window.
+    windows : DataFrame
+        `chrom start end strand active`, strand `.` matches every element; `active` is 1 or 0.
+
+    Returns
+    -------
+    list of str
+        `active` when one of the windows is, else `inactive`; `.` where none holds the summit.
+    """
+    found = []
+    by_contig = dict(iter(windows.groupby("chrom", sort=False)))
+    for chrom, summit, strand in elements[["chrom", "summit", "strand"]].itertuples(index=False):
+        here = by_contig.get(chrom, windows.iloc[:0])
+        here = here[(here["start"] <= summit) & (here["end"] > summit)]
+        here = here[(here["strand"] == strand) | (here["strand"] == ".") | (strand == ".")]
+        found.append("." if here.empty else "active" if here["active"].max() > 0 else "inactive")
+    return found
+
+
 def tss_class(distance: pd.Series, *, proximal_bp: int, distal_bp: int) -> NDArray[np.object_]:
     """Name the class of each distance to a gene start.
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tracklight.core.tape import Tape
 from tracklight.errors import complaint
 from tracklight.files import whole_file, write_text
-from tracklight.genome.annotate import covered_fraction, gc_fraction, nearest_gene, overlaps, tss_class
+from tracklight.genome.annotate import covered_fraction, gc_fraction, measured_at, nearest_gene, overlaps, tss_class
 from tracklight.genome.indexed import fetch
 from tracklight.settings import Candidates
 
@@ -24,7 +24,7 @@ NARROWPEAK = ["chrom", "start", "end", "name", "score", "strand", "signal", "p",
 COLUMNS = [
     *["chrom", "start", "end", "name", "score", "strand", "filter", "rank", "confidence", "p", "q"],
     *["height", "prediction", "n_peaks", "summit", "nearest_gene", "gene_strand", "tss_distance", "class"],
-    *["gc", "softmasked_fraction", "seen_in_training"],
+    *["gc", "softmasked_fraction", "seen_in_training", "held_out"],
 ]
 
 
@@ -97,7 +97,7 @@ def annotate(
     *,
     genes: pd.DataFrame,
     softmasked: pd.DataFrame,
-    training: pd.DataFrame,
+    windows: pd.DataFrame,
     settings: Candidates,
 ) -> pd.DataFrame:
     """Add what lies at each element.
@@ -112,15 +112,15 @@ def annotate(
         `chrom start end name strand`; no rows when there is no annotation.
     softmasked : DataFrame
         `chrom start end`, disjoint: lower-case intervals of the FASTA.
-    training : DataFrame
-        `chrom start end`: windows the networks were trained on.
+    windows : DataFrame
+        `chrom start end strand split active`: measured windows, `active` 1 or 0.
     settings : Candidates
         `proximal_tss_bp`, `distal_tss_bp`.
 
     Returns
     -------
     DataFrame
-        `elements` with `nearest_gene gene_strand tss_distance class gc softmasked_fraction seen_in_training`.
+        `elements` with `nearest_gene gene_strand tss_distance class gc softmasked_fraction seen_in_training held_out`.
     """
     near = nearest_gene(elements, genes)
     kind = tss_class(near["tss_distance"], proximal_bp=settings.proximal_tss_bp, distal_bp=settings.distal_tss_bp)
@@ -128,7 +128,8 @@ def annotate(
         **{"class": kind},
         gc=gc_fraction(elements, tape),
         softmasked_fraction=covered_fraction(elements, softmasked),
-        seen_in_training=overlaps(elements, training),
+        seen_in_training=overlaps(elements, windows[windows["split"] == "train"]),
+        held_out=measured_at(elements, windows[windows["split"] == "test"]),
     )
 
 

@@ -33,6 +33,7 @@ CANDIDATE_COLUMNS = {
     "gc": "GC",
     "softmasked_fraction": "soft-masked",
     "seen_in_training": "seen in training",
+    "held_out": "held-out measurement",
 }
 WHY_Q = (
     "A q-value here answers one question: is this peak higher than chance sequence would give? Where sequence of the "
@@ -129,7 +130,7 @@ def candidates_section(run: RunFolder, *, top_n: int, kind: str) -> Section:
     if table is None:
         return absent("candidates", _title(kind), "This run has no candidate list.")
     passed = table[table["filter"] == "PASS"].sort_values("rank", kind="stable")
-    blocks: list[Block] = [Text(promise_sentence(table), strong=True)]
+    blocks: list[Block] = [Text(promise_sentence(table), strong=True), Text(held_out_sentence(table))]
     if len(passed) < len(table):
         blocks.append(Items(_reasons(table)))
     if len(passed):
@@ -155,6 +156,18 @@ def promise_sentence(table: pd.DataFrame) -> str:
     return (
         f"{len(passed):,} of {len(table):,} elements pass the filters. Expected precision of the list: "
         f"{percent(precision)} (the mean of their confidences, so about {round(precision * len(passed)):,} of them)."
+    )
+
+
+def held_out_sentence(table: pd.DataFrame) -> str:
+    """Compare what the list promises with what was measured where the networks were not trained."""
+    known = table[(table["filter"] == "PASS") & table["held_out"].isin(["active", "inactive"])]
+    if not len(known):
+        return "No candidate lies in a held-out measured window, so the promise cannot be checked on this run."
+    return (
+        f"{len(known):,} of them have their summit in held-out measured windows of their strand, and "
+        f"{percent((known['held_out'] == 'active').mean())} of these measured active; their mean confidence is "
+        f"{percent(known['confidence'].mean())}. Elsewhere in the genome active places are likely rarer."
     )
 
 

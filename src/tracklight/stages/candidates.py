@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
@@ -46,7 +47,7 @@ def run(arguments: argparse.Namespace) -> None:
             tape,
             genes=_genes(arguments, tape),
             softmasked=_softmasked(arguments.genome),
-            training=_training_windows(arguments.windows),
+            windows=_measured_windows(arguments.windows),
             settings=settings,
         )
         excluded = overlaps(elements, _excluded(arguments, tape))
@@ -95,14 +96,19 @@ def _softmasked(genome: Path) -> pd.DataFrame:
         raise complaint("not soft-masked intervals", where=path, got=error, do="run prepare-genome") from None
 
 
-def _training_windows(folder: Path) -> pd.DataFrame:
+def _measured_windows(folder: Path) -> pd.DataFrame:
+    """Read where windows lie, their split, and whether they measured active (first target)."""
     try:
-        length = int(json.loads((folder / "windows.json").read_text())["length_bp"])
+        facts = json.loads((folder / "windows.json").read_text())
+        active = f"{facts['targets'][0]}.active"
+        types: dict[str, str] = {"contig": "str", "split": "str", active: "float64"}
         index = pd.read_csv(
-            folder / "windows.tsv.gz", sep="\t", usecols=["contig", "start", "split"],
-            dtype={"contig": str}, keep_default_na=False,
+            folder / "windows.tsv.gz", sep="\t", usecols=["contig", "start", "reverse", "split", active],
+            dtype=types, keep_default_na=False, na_values={active: [""]},
         )  # fmt: skip
-    except (OSError, ValueError, KeyError) as error:
+        strand = np.where(index["reverse"] == 1, "-", "+") if facts["stranded"] else "."
+        length = int(facts["length_bp"])
+    except (OSError, ValueError, KeyError, IndexError) as error:
         raise complaint("not prepared windows", where=folder, got=error, do="run prepare-windows") from None
-    train = index[index["split"] == "train"]
-    return pd.DataFrame({"chrom": train["contig"], "start": train["start"], "end": train["start"] + length})
+    index = index.rename(columns={"contig": "chrom", active: "active"})
+    return index.assign(end=index["start"] + length, strand=strand).dropna(subset=["active"])
