@@ -1,11 +1,17 @@
 import pytest
-import torch
 
 from tracklight.errors import InputError
 from tracklight.genome.ensemble import open_ensemble
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
 
-CPU = torch.device("cpu")
+
+class Windows:
+    """Stands for a data set: only what networks are checked against."""
+
+    length = 20
+    targets = ("y",)
+
+
 VALID = {"filters": 2, "kernels": [3], "pools": [4], "hidden": 2, "dropout": 0.0, "batch_norm": False}
 DILATED = {"filters": 2, "kernels": [3, 3], "blocks": 1, "hidden": 2, "dropout": 0.0}
 
@@ -17,20 +23,20 @@ def saved(path, arch="valid_conv", length=20, seed=0):
 
 
 def test_networks_keep_the_order_and_seeds_of_their_files(tmp_path):
-    ensemble = open_ensemble([saved(tmp_path / f"{seed}.pt", seed=seed) for seed in (4, 2)], device=CPU)
+    ensemble = open_ensemble([saved(tmp_path / f"{seed}.pt", seed=seed) for seed in (4, 2)], data=Windows())
     assert ensemble.seeds == (4, 2)
     assert ensemble.spec.length == 20
 
 
 def test_the_stride_is_the_networks_own_or_half_a_window(tmp_path):
-    own = open_ensemble([saved(tmp_path / "a.pt")], device=CPU)
-    half = open_ensemble([saved(tmp_path / "b.pt", arch="residual_dilated")], device=CPU)
+    own = open_ensemble([saved(tmp_path / "a.pt")], data=Windows())
+    half = open_ensemble([saved(tmp_path / "b.pt", arch="residual_dilated")], data=Windows())
     assert (own.stride, half.stride) == (4, 10)
 
 
 def test_networks_with_other_windows_are_refused(tmp_path):
     files = [saved(tmp_path / "a.pt"), saved(tmp_path / "b.pt", length=24)]
     with pytest.raises(
-        InputError, match=r"b.pt: networks of an ensemble must read the same.*got 24 bp, y; allowed: 20"
+        InputError, match=r"b.pt: networks must read the windows they are used on; got 24 bp, y; allowed: 20 bp"
     ):
-        open_ensemble(files, device=CPU)
+        open_ensemble(files, data=Windows())

@@ -1,6 +1,7 @@
 """The stages from training to peaks on a simulated genome, through the command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 import torch
 
 from tracklight import cli
-from tracklight.core.tape import open_tape
+from tracklight.core.tape import open_tape, save_tape
 from tracklight.genome.shards import load_tracks
+from tracklight.models.spec import build, load_model, save_checkpoint
 
 TRAIN = {
     "architecture": {
@@ -143,6 +145,18 @@ def test_the_null_is_summed_up_with_its_self_check(run):
     assert 0 < chosen["prior_active"] < 1
 
 
+def test_the_residual_network_goes_the_same_way_window_by_window(folders, simulated_run, tmp_path):
+    shape = {"name": "residual_dilated", "filters": 4, "kernels": [7, 3], "blocks": 2, "hidden": 4}
+    command("train", TRAIN | {"architecture": shape, "epochs": 1}, *folders, "--seed", 0, "--out", tmp_path)
+    place = ["--method", "gradient_x_input", "--shard", 0, "--out", tmp_path / "shard.npz"]
+    command("attribute", {"shards": 1}, *folders, "--models", tmp_path / "model.pt", *place)
+    tape = open_tape(simulated_run / "genome")
+    tracks = load_tracks([tmp_path / "shard.npz"], length=len(tape))
+    assert (tracks.window_bp, tracks.stride_bp) == (150, 75)
+    assert np.isnan(tracks.mean[0][tape.data == 4]).all()
+    assert np.isfinite(tracks.mean[0][tape.data != 4]).mean() > 0.99  # all but a few beside the runs of N
+
+
 def fails(capsys, *words):
     """Run a command that must end with 2, and return its one line."""
     assert cli.main([str(word) for word in words]) == 2
@@ -177,6 +191,28 @@ def test_a_missing_shard_is_an_error_that_names_the_gap(capsys, run, folders, tm
     words = ["peaks", *folders, *models(run), "--out", tmp_path / "peaks"]
     line = fails(capsys, *words, "--integrated-gradients", shard_files(run, "integrated_gradients")[0])
     assert "shards do not cover the genome" in line
+
+
+def test_a_network_of_other_windows_is_an_error_before_any_work(capsys, run, folders, tmp_path):
+    _, spec, checkpoint = load_model(run / "model/seed0/model.pt")
+    other = replace(spec, length=149)
+    weights = build(other, seed=0).state_dict()
+    save_checkpoint(tmp_path / "other.pt", replace(checkpoint, spec=other, weights=weights))
+    words = ["evaluate", *folders, "--models", tmp_path / "other.pt", "--out", tmp_path / "out"]
+    line = fails(capsys, *words)
+    assert "other.pt: networks must read the windows they are used on; got 149 bp, expression; allowed: 150 bp" in line
+
+
+def test_windows_of_another_genome_are_an_error(capsys, run, folders, tmp_path):
+    save_tape(tmp_path / "genome", np.zeros(50, np.uint8), {"elsewhere": 50})
+    words = ["evaluate", "--genome", tmp_path / "genome", *folders[2:], *models(run), "--out", tmp_path / "out"]
+    assert "windows are of another genome; got sim1, sim2, sim3; allowed: elsewhere" in fails(capsys, *words)
+
+
+def test_null_pieces_that_no_inner_base_survives_are_refused(capsys, run, folders, tmp_path):
+    shards = ["--integrated-gradients", *shard_files(run, "integrated_gradients")]
+    words = ["peaks", "--settings", '{"null_piece_bp": 200}', *folders, *models(run), *shards, "--out", tmp_path / "p"]
+    assert "peaks.null_piece_bp: shuffled pieces are too short for the windows; got 200" in fails(capsys, *words)
 
 
 def test_reverse_complement_augmentation_of_a_stranded_assay_is_refused(capsys, folders, tmp_path):

@@ -87,11 +87,29 @@ class Dataset:
 
 
 def open_dataset(genome: Path, windows: Path) -> Dataset:
-    """Open both folders; what prepare-windows did not finish is an `InputError`."""
+    """Open both folders; what prepare-windows did not finish, or windows of another genome, are an `InputError`."""
+    tape = open_tape(genome)
     try:
         facts = json.loads((windows / FACTS_FILE).read_text())
-        index = pd.read_csv(windows / INDEX_FILE, sep="\t", dtype={"contig": str, "group": str, "name": str})
-    except (OSError, ValueError) as error:
+        index = _read_index(windows / INDEX_FILE, facts["targets"])
+        lasts = index["start"] + int(facts["length_bp"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise complaint("not prepared windows", where=windows, got=error, do="run prepare-windows") from None
+    ends = index["contig"].map(tape.lengths)
+    if ends.isna().any() or (lasts > ends).any():
+        raise complaint(
+            "windows are of another genome",
+            where=windows,
+            got=list(index["contig"].unique()),
+            allowed=tape.names,
+            do="run prepare-windows with this genome",
+        )
     inputs: dict[str, str | Path] = {"contigs": genome / CONTIG_FILE, "windows": windows / INDEX_FILE}
-    return Dataset(open_tape(genome), index, facts, inputs)
+    return Dataset(tape, index, facts, inputs)
+
+
+def _read_index(path: Path, targets: list[str]) -> pd.DataFrame:
+    """Read the index; text stays as it stands ("NA" is a name), only targets may be missing."""
+    missing = {column: [""] for target in targets for column in (target, f"{target}.active")}
+    text = {"contig": str, "group": str, "split": str, "name": str}
+    return pd.read_csv(path, sep="\t", dtype=text, keep_default_na=False, na_values=missing)

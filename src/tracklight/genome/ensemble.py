@@ -1,13 +1,14 @@
 """Networks of several seeds that answer together."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from tracklight.errors import complaint
+from tracklight.genome.dataset import Dataset
 from tracklight.models.spec import ModelSpec, load_model
 
 
@@ -24,19 +25,23 @@ class Ensemble:
         """Distance between scanned windows that suits the networks: their own stride, else half a window."""
         return int(getattr(self.models[0], "stride", max(1, self.spec.length // 2)))
 
+    def to(self, device: torch.device) -> "Ensemble":
+        """Return the ensemble on a device."""
+        return replace(self, models=tuple(model.to(device) for model in self.models))
 
-def open_ensemble(paths: Sequence[Path], *, device: torch.device) -> Ensemble:
-    """Load checkpoints; networks that differ in window, targets or decode are an `InputError`."""
+
+def open_ensemble(paths: Sequence[Path], *, data: Dataset) -> Ensemble:
+    """Load checkpoints, on the CPU; networks that do not read the windows of `data` are an `InputError`."""
     loaded = [load_model(path) for path in paths]
-    _, spec, first = loaded[0]
-    for path, (_, other, checkpoint) in zip(paths, loaded, strict=True):
-        if (other.length, other.targets, checkpoint.decode) != (spec.length, spec.targets, first.decode):
+    for path, (_, spec, _) in zip(paths, loaded, strict=True):
+        if (spec.length, spec.targets) != (data.length, data.targets):
             raise complaint(
-                "networks of an ensemble must read the same windows and targets",
+                "networks must read the windows they are used on",
                 where=path,
-                got=f"{other.length} bp, {', '.join(other.targets)}",
-                allowed=f"{spec.length} bp, {', '.join(spec.targets)}",
+                got=f"{spec.length} bp, {', '.join(spec.targets)}",
+                allowed=f"{data.length} bp, {', '.join(data.targets)}",
+                do="train on these windows",
             )
-    models = tuple(model.to(device) for model, _, _ in loaded)
+    models = tuple(model for model, _, _ in loaded)
     seeds = tuple(int(checkpoint.provenance.get("seed", number)) for number, (_, _, checkpoint) in enumerate(loaded))
-    return Ensemble(models, seeds, spec)
+    return Ensemble(models, seeds, loaded[0][1])

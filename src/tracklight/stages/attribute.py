@@ -36,9 +36,9 @@ def run(arguments: argparse.Namespace) -> None:
     inputs = {**data.inputs, **{f"model{n}": path for n, path in enumerate(arguments.models)}}
     with door.recorded(arguments, "attribute", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
+        ensemble = open_ensemble(arguments.models, data=data)
         device = choose_device(settings.device)
-        ensemble = open_ensemble(arguments.models, device=device)
-        scan = Scan(ensemble, settings, arguments.method, data.stranded)
+        scan = Scan(ensemble.to(device), settings, arguments.method, data.stranded)
         stretch = shard_bounds(len(data.tape), settings.shards)[arguments.shard]
         save_shard(arguments.out, attribute_stretch(data.tape, stretch, scan, device=device))
         facts |= {"device": str(device), "method": arguments.method, "stretch": stretch, "seeds": ensemble.seeds}

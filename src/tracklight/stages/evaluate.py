@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tracklight.core.device import choose_device
 from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
-from tracklight.genome.ensemble import open_ensemble
+from tracklight.genome.ensemble import Ensemble, open_ensemble
 from tracklight.learning.baselines import at_content, kmer_ridge
 from tracklight.learning.examples import Examples, predict
 from tracklight.learning.metrics import score
@@ -40,23 +40,22 @@ def run(arguments: argparse.Namespace) -> None:
     inputs = {**data.inputs, **{f"model{n}": path for n, path in enumerate(arguments.models)}}
     with door.recorded(arguments, "evaluate", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
+        ensemble = open_ensemble(arguments.models, data=data)
         device = choose_device(settings.device)
-        networks = list(_networks(arguments.models, data, device))
-        rivals = list(_baselines(data, settings, facts)) + list(_untrained(arguments.models, data, settings, device))
+        networks = list(_networks(ensemble.to(device), data, device))
+        rivals = list(_baselines(data, settings, facts)) + list(_untrained(ensemble.spec, data, settings, device))
         _write_table(arguments.out / "evaluation.tsv", _scores(data, [*networks, *rivals]))
         _write_table(arguments.out / "predictions.tsv.gz", _predictions(data, networks))
 
 
-def _networks(models: list[Path], data: Dataset, device: torch.device) -> Predictions:
-    ensemble = open_ensemble(models, device=device)
+def _networks(ensemble: Ensemble, data: Dataset, device: torch.device) -> Predictions:
     outputs = [_predict(model, data.examples(device)) for model in ensemble.models]
     for seed, output in zip(ensemble.seeds, outputs, strict=True):
         yield "model", seed, output
     yield "ensemble", "", np.mean(outputs, axis=0)
 
 
-def _untrained(models: list[Path], data: Dataset, settings: Evaluate, device: torch.device) -> Predictions:
-    spec: ModelSpec = open_ensemble(models[:1], device=device).spec
+def _untrained(spec: ModelSpec, data: Dataset, settings: Evaluate, device: torch.device) -> Predictions:
     examples = data.examples(device)
     for seed in range(settings.untrained_seeds):
         yield "untrained", seed, _predict(build(spec, seed=seed).to(device), examples)

@@ -119,7 +119,7 @@ def candidate_view(row: dict[str, Any], tape: Tape, saliency: Tracks, integrated
 
 def _draw_maxima(out: Path, windows: Dataset, checkpoints: list[Path], settings: Logos) -> dict[str, Any]:
     codes = _active_windows(windows)
-    saliency = window_saliency(open_ensemble(checkpoints, device=torch.device("cpu")).models, codes)
+    saliency = window_saliency(open_ensemble(checkpoints, data=windows).models, codes)
     rows, centres = maxima.find_maxima(saliency, width=settings.smoothing_bp)
     table = maxima.maxima_table(centres, length=windows.length, width=settings.smoothing_bp, origin=settings.origin_bp)
     first, last, flank = settings.expected_from_bp, settings.expected_to_bp, settings.aggregate_flank_bp

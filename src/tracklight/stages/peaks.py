@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from tracklight.core.device import choose_device
+from tracklight.errors import complaint
 from tracklight.files import whole_file, write_text
 from tracklight.genome.confidence import (
     Calibration,
@@ -54,11 +55,11 @@ def run(arguments: argparse.Namespace) -> None:
     inputs = {**data.inputs, **{f"model{n}": path for n, path in enumerate(arguments.models)}}
     with door.recorded(arguments, "peaks", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
+        scan, device = _scan(arguments, settings, data)
         tracks = load_tracks(arguments.integrated_gradients, length=len(data.tape))
         peaks = peak_table(tracks, data.tape, width=settings.width_bp, min_distance=settings.min_distance_bp)
         log.info("%d peaks", len(peaks))
         peaks, place = _predicted(peaks, tracks, data)
-        scan, device = _scan(arguments, settings, data)
         shuffles = _shuffles(data, scan, settings, device)
         peaks, calibration, chosen = _confident(peaks, data, scan, settings)
         peaks, nulls = _tested(peaks, shuffles, data, scan, settings)
@@ -80,9 +81,17 @@ def _predicted(peaks: pd.DataFrame, tracks: Tracks, data: Dataset) -> tuple[pd.D
 
 
 def _scan(arguments: argparse.Namespace, settings: Peaks, data: Dataset) -> tuple[Scan, torch.device]:
+    attribute = door.attribute_settings(arguments)
+    ensemble = open_ensemble(arguments.models, data=data)
+    if settings.null_piece_bp < 2 * data.length:
+        raise complaint(
+            "shuffled pieces are too short for the windows",
+            where="peaks.null_piece_bp",
+            got=settings.null_piece_bp,
+            allowed=f"{2 * data.length} or more, twice a window",
+        )
     device = choose_device(settings.device)
-    ensemble = open_ensemble(arguments.models, device=device)
-    return Scan(ensemble, door.attribute_settings(arguments), "integrated_gradients", data.stranded), device
+    return Scan(ensemble.to(device), attribute, "integrated_gradients", data.stranded), device
 
 
 def _shuffles(data: Dataset, scan: Scan, settings: Peaks, device: torch.device) -> tuple[pd.DataFrame, pd.DataFrame]:
