@@ -110,7 +110,7 @@ def attribute_stretch(tape: Tape, stretch: tuple[int, int], scan: Scan, *, devic
         if keep.any():
             attributions, predictions = _both_strands(codes, keep, scan, device)
             for number, (first, _) in enumerate(batch):
-                sums.add(first, keep[number], attributions[:, number], predictions[number])
+                sums.add(first, keep[number], attribution=attributions[:, number], prediction=predictions[number])
     sums.seen[np.asarray(tape.data[slice(*stretch)]) == AMBIGUOUS] = 0
     return sums.tracks()
 
@@ -126,7 +126,7 @@ class _Sums:
         self.predictions: list[NDArray[np.float32]] = [np.empty((2, 0), np.float32)]
 
     def add(
-        self, first: int, keep: NDArray[np.bool_], attribution: NDArray[np.float32], prediction: NDArray[np.float32]
+        self, first: int, keep: NDArray[np.bool_], *, attribution: NDArray[np.float32], prediction: NDArray[np.float32]
     ) -> None:
         """Add a segment that begins at tape position `first`: `(network, strand, position)` and `(strand, window)`."""
         start, end = max(first, self.stretch[0]), min(first + attribution.shape[-1], self.stretch[1])
