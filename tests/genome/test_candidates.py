@@ -209,6 +209,17 @@ def test_no_peaks_give_files_without_rows(tmp_path):
     assert (tmp_path / "candidates.fa").read_text() == ""
 
 
+def test_sequences_that_cannot_be_fetched_leave_none_of_the_three_files(tmp_path, write_fasta):
+    write_fasta(tmp_path / "genome", Tape(np.zeros(9, np.uint8), ("one",), np.array([0, 9])))
+    tape = a_tape()
+    elements, _ = annotated(some_peaks(*SOME), tape, min_confidence=0.2)
+    with pytest.raises(InputError, match=r"genome\.fa: not the indexed genome"):
+        write_candidates(
+            tmp_path / "out", elements.assign(filter="PASS"), tape, fasta=tmp_path / "genome" / "genome.fa"
+        )
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.skipif(shutil.which("bedtools") is None, reason="bedtools is not installed")
 def test_bedtools_reads_the_bed_and_merges_as_we_do(tmp_path):
     rng = np.random.default_rng(1)

@@ -1,7 +1,9 @@
 import io
 
 import numpy as np
+import pytest
 
+from tracklight.errors import InputError
 from tracklight.genome.fasta import Contig, read_fasta
 from tracklight.genome.indexed import fetch, index_fasta, write_contig
 
@@ -46,3 +48,15 @@ def test_sequences_are_fetched_by_half_open_coordinates_and_strand(tmp_path):
 def test_the_index_is_what_samtools_writes(tmp_path):
     path = written(tmp_path, a="A" * 61, b="C")
     assert path.with_name("genome.fa.fai").read_text() == "a\t61\t3\t60\t61\nb\t1\t69\t1\t2\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (("b", 0, 3, "+"), "not the indexed genome; got .*b not in"),
+        (("a", 4, 9, "+"), "got 2 bases at a:4-9; allowed: 5"),
+    ],
+)
+def test_intervals_of_another_genome_are_refused(tmp_path, asked, message):
+    with pytest.raises(InputError, match=message):
+        fetch(written(tmp_path, a="ACGTAC"), [asked])

@@ -1,5 +1,6 @@
 import shutil
 from collections import namedtuple
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -16,8 +17,8 @@ from tracklight.genome.tracks import (
     by_contig,
     finite_runs,
     read_track,
-    shards_in_order,
     track_writer,
+    whole_shards,
     write_predictions,
 )
 
@@ -134,10 +135,11 @@ def test_reading_outside_the_genome_is_refused(tmp_path, chrom, start, end, mess
         read_track(tmp_path / "a.bw", chrom, start, end)
 
 
-def test_a_file_that_is_no_bigwig_is_refused(tmp_path):
+def test_a_file_that_is_no_bigwig_is_refused_without_lines_of_another_library(tmp_path, capfd):
     (tmp_path / "a.bw").write_text("fixedStep")
     with pytest.raises(InputError, match=r"a\.bw: not a bigWig file"):
         read_track(tmp_path / "a.bw", "chr2", 0, 1)
+    assert capfd.readouterr() == ("", "")
     with pytest.raises(InputError, match=r"b\.bw: bigWig file not found"):
         read_track(tmp_path / "b.bw", "chr2", 0, 1)
 
@@ -208,7 +210,7 @@ def test_shards_come_in_the_order_of_the_tape(tmp_path):
     for start in (10, 0):
         save_shard(tmp_path / f"{start}.npz", a_shard(start=start))
     paths = [tmp_path / "10.npz", tmp_path / "0.npz"]
-    assert [shard.start for shard in shards_in_order(paths, length=20, what="test")] == [0, 10]
+    assert whole_shards(paths, length=20) == paths[::-1]
 
 
 @pytest.mark.parametrize(
@@ -223,10 +225,24 @@ def test_shards_with_a_gap_or_an_overlap_are_refused(tmp_path, starts, message):
     for start in starts:
         save_shard(tmp_path / f"{start}.npz", a_shard(start=start))
     with pytest.raises(InputError, match=message):
-        list(shards_in_order([tmp_path / f"{start}.npz" for start in starts], length=20, what="test"))
+        whole_shards([tmp_path / f"{start}.npz" for start in starts], length=20)
 
 
 def test_a_damaged_shard_is_refused(tmp_path):
     (tmp_path / "a.npz").write_bytes(b"PK\x03\x04 cut off")
     with pytest.raises(InputError, match=r"a\.npz: not an attribution shard"):
-        list(shards_in_order([tmp_path / "a.npz"], length=20, what="test"))
+        whole_shards([tmp_path / "a.npz"], length=20)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"coverage": np.ones(9, np.int32)}, "10.npz: not an attribution shard; got arrays of different lengths"),
+        ({"window_bp": 8}, r"10.npz: shard is of another run than the first; got strands \., windows of 8 bp"),
+    ],
+)
+def test_a_shard_that_does_not_belong_is_refused(tmp_path, changes, message):
+    save_shard(tmp_path / "0.npz", a_shard())
+    save_shard(tmp_path / "10.npz", replace(a_shard(start=10), **changes))
+    with pytest.raises(InputError, match=message):
+        whole_shards([tmp_path / "0.npz", tmp_path / "10.npz"], length=20)

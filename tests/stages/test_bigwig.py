@@ -79,11 +79,26 @@ def test_provenance_names_every_shard(tmp_path):
     assert {path["path"][-14:] for path in record["inputs"].values()} >= {"gxi/shard1.npz", "/ig/shard0.npz"}
 
 
+@pytest.mark.parametrize("option", ["gxi", "ig"])
 @pytest.mark.parametrize("missing", ["shard0", "shard1"])
-def test_a_missing_shard_leaves_no_track_behind(tmp_path, capsys, missing):
-    save_tape(tmp_path / "genome", np.zeros(10, np.uint8), {"a": 7, "b": 3})
-    shards = [path for path in write_shards(tmp_path / "gxi", STRANDED) if missing not in path]
-    arguments = ["--gradient-x-input", *shards, "--integrated-gradients", *shards, "--out", str(tmp_path / "tracks")]
-    assert main(["bigwig", "--genome", str(tmp_path / "genome"), *arguments]) == 2
+def test_a_missing_shard_of_either_list_leaves_no_track_behind(tmp_path, capsys, missing, option):
+    lists = {name: write_shards(tmp_path / name, STRANDED) for name in ("gxi", "ig")}
+    lists[option] = [path for path in lists[option] if missing not in path]
+    assert tracks_of(tmp_path, lists) == 2
     assert "shards do not cover the genome" in capsys.readouterr().err
-    assert list((tmp_path / "tracks").glob("*")) == []
+    assert not (tmp_path / "tracks").exists()
+
+
+def test_a_shard_cut_short_in_the_second_list_leaves_no_track_behind(tmp_path, capsys):
+    lists = {name: write_shards(tmp_path / name, STRANDED) for name in ("gxi", "ig")}
+    shard = tmp_path / "ig" / "shard1.npz"
+    shard.write_bytes(shard.read_bytes()[:-40])
+    assert tracks_of(tmp_path, lists) == 2
+    assert "shard1.npz: not an attribution shard" in capsys.readouterr().err
+    assert not (tmp_path / "tracks").exists()
+
+
+def tracks_of(tmp_path, lists):
+    save_tape(tmp_path / "genome", np.zeros(10, np.uint8), {"a": 7, "b": 3})
+    arguments = ["--gradient-x-input", *lists["gxi"], "--integrated-gradients", *lists["ig"]]
+    return main(["bigwig", "--genome", str(tmp_path / "genome"), *arguments, "--out", str(tmp_path / "tracks")])

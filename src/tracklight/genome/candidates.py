@@ -1,6 +1,7 @@
 """Candidates: peaks merged to elements, annotated, filtered and written."""
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from io import StringIO
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracklight.core.tape import Tape
 from tracklight.errors import complaint
-from tracklight.files import whole_file, write_text
+from tracklight.files import whole_file
 from tracklight.genome.annotate import covered_fraction, gc_fraction, measured_at, nearest_gene, overlaps, tss_class
 from tracklight.genome.indexed import fetch
 from tracklight.settings import Candidates
@@ -172,13 +173,15 @@ def write_candidates(folder: str | Path, elements: pd.DataFrame, tape: Tape, *, 
     fasta : Path
         The same genome as indexed FASTA, which keeps soft-masked bases in lower case.
     """
-    folder = Path(folder)
     passing = elements[elements["filter"] == "PASS"]
-    with whole_file(folder / "candidates.tsv") as temporary:
-        elements[COLUMNS].to_csv(temporary, sep="\t", index=False, float_format="%.6g")
-    with whole_file(folder / "candidates.bed") as temporary:
-        _bed9(passing, tape).to_csv(temporary, sep="\t", index=False, header=False)
-    write_text(folder / "candidates.fa", _fasta(passing, fasta))
+    contents = {
+        "candidates.tsv": elements[COLUMNS].to_csv(sep="\t", index=False, float_format="%.6g"),
+        "candidates.bed": _bed9(passing, tape).to_csv(sep="\t", index=False, header=False),
+        "candidates.fa": _fasta(passing, fasta),
+    }
+    with ExitStack() as files:  # no file takes its name before all are written
+        for name, text in contents.items():
+            files.enter_context(whole_file(Path(folder) / name)).write_text(text, encoding="utf-8")
 
 
 def _clusters(pool: pd.DataFrame, distance: int) -> pd.DataFrame:

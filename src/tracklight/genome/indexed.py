@@ -7,7 +7,7 @@ from typing import IO
 import numpy as np
 from pyfaidx import Faidx, Fasta
 
-from tracklight.errors import existing_file
+from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file
 from tracklight.genome.fasta import Contig
 
@@ -47,12 +47,28 @@ def fetch(path: Path, intervals: Iterable[tuple[str, int, int, str]]) -> list[st
     intervals : iterable of tuple
         Inside their contigs.
 
+    Raises
+    ------
+    InputError
+        When the FASTA or its index is missing or damaged, or holds another genome.
+
     Returns
     -------
     list of str
         5' to 3' on the strand asked for; soft-masked bases in lower case.
     """
     existing_file(path, what="indexed genome")
-    with Fasta(str(path), rebuild=False) as genome:
-        found = [(genome[chrom][start:end], strand) for chrom, start, end, strand in intervals]
-        return [str((-sequence if strand == "-" else sequence).seq) for sequence, strand in found]
+    asked = list(intervals)
+    try:
+        with Fasta(str(path), rebuild=False) as genome:
+            found = [genome[chrom][start:end] for chrom, start, end, _ in asked]
+    except (LookupError, OSError, ValueError) as error:
+        raise complaint("not the indexed genome", where=path, got=error, do="run prepare-genome") from None
+    for sequence, (chrom, start, end, _) in zip(found, asked, strict=True):
+        if len(sequence) != end - start:
+            raise complaint(
+                "not the indexed genome", where=path, got=f"{len(sequence)} bases at {chrom}:{start}-{end}",
+                allowed=end - start, do="run prepare-genome",
+            )  # fmt: skip
+    strands = [strand for *_, strand in asked]
+    return [str((-bases if strand == "-" else bases).seq) for bases, strand in zip(found, strands, strict=True)]

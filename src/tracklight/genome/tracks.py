@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from tracklight.core.tape import Tape
 from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file
-from tracklight.genome.shards import Tracks, load_shard
-from tracklight.progress import track
+from tracklight.genome.shards import STRANDS, Tracks, load_shard
 
+AGAIN = "delete it and run attribute again"
+BIGWIG_MAGIC = (b"\x26\xfc\x8f\x88", b"\x88\x8f\xfc\x26")  # 0x888FFC26 in either byte order
 BYTES_PER_VALUE = 8  # 4 of the value, its share of the zoom levels, and some to spare
 
 Floats = NDArray[np.floating]
@@ -105,8 +106,8 @@ def read_track(path: str | Path, chrom: str, start: int, end: int) -> NDArray[np
         return np.asarray(values, np.float32)
 
 
-def shards_in_order(paths: Sequence[str | Path], *, length: int, what: str) -> Iterator[Tracks]:
-    """Yield attribution shards along the tape, one in memory at a time, with progress.
+def whole_shards(paths: Sequence[str | Path], *, length: int) -> list[Path]:
+    """Read every shard once, one in memory at a time, and return the paths along the tape when all is well.
 
     Parameters
     ----------
@@ -114,23 +115,26 @@ def shards_in_order(paths: Sequence[str | Path], *, length: int, what: str) -> I
         Shards, in any order.
     length : int
         Length of the tape they must cover without gaps (bp).
-    what : str
-        Name of the work for the progress line.
 
     Raises
     ------
     InputError
-        When a shard is damaged, missing or there twice.
+        When a shard is damaged, missing, there twice, or of another run than the first.
     """
-    ordered, reached = sorted(paths, key=_start_of), 0
-    for path in track(ordered, what=what, total=len(ordered), unit="shard"):
+    ordered, reached, kind = sorted(map(Path, paths), key=_start_of), 0, None
+    for path in ordered:
         shard = load_shard(path)
+        if not _fits_itself(shard):
+            raise complaint("not an attribution shard", where=path, got="arrays of different lengths", do=AGAIN)
+        kind = kind or _kind(shard)
+        if _kind(shard) != kind:
+            raise complaint("shard is of another run than the first", where=path, got=_kind(shard), allowed=kind)
         if shard.start != reached:
             raise _gap(path, got=shard.start, allowed=reached)
         reached = shard.end
-        yield shard
     if reached != length:
         raise _gap("end of the genome", got=reached, allowed=length)
+    return ordered
 
 
 def by_contig(values: Floats, tape: Tape, *, start: int) -> Iterator[tuple[str, int, NDArray[np.floating]]]:
@@ -228,7 +232,7 @@ def _check_room(path: str | Path, *, values: int) -> None:
 
 @contextmanager
 def _opened(path: str | Path) -> Iterator["pyBigWig.pyBigWig"]:
-    existing_file(path, what="bigWig file")
+    _check_magic(existing_file(path, what="bigWig file"))
     try:
         file = pyBigWig.open(str(path))
     except RuntimeError:
@@ -237,6 +241,23 @@ def _opened(path: str | Path) -> Iterator["pyBigWig.pyBigWig"]:
         yield file
     finally:
         file.close()
+
+
+def _check_magic(path: Path) -> None:
+    """Look before libBigWig does, which prints lines of its own about what it cannot read."""
+    with path.open("rb") as handle:
+        if handle.read(4) not in BIGWIG_MAGIC:
+            raise complaint("not a bigWig file", where=path)
+
+
+def _fits_itself(shard: Tracks) -> bool:
+    strands = shard.mean.shape[0] if shard.mean.ndim == 2 else 0
+    same_bases = shard.sd.shape == shard.mean.shape and shard.coverage.shape == shard.mean.shape[1:]
+    return strands in STRANDS and same_bases and shard.prediction.shape == (strands, *shard.window_start.shape)
+
+
+def _kind(shard: Tracks) -> str:
+    return f"strands {' '.join(shard.strands)}, windows of {shard.window_bp} bp"
 
 
 def _start_of(path: str | Path) -> int:

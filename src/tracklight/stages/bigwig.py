@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
-from tracklight.genome.shards import STRANDS, Tracks
-from tracklight.genome.tracks import Write, by_contig, shards_in_order, track_writer, write_predictions
+from tracklight.genome.shards import STRANDS, Tracks, load_shard
+from tracklight.genome.tracks import Write, by_contig, track_writer, whole_shards, write_predictions
+from tracklight.progress import track
 from tracklight.settings import Settings
 from tracklight.stages import door
 
@@ -38,14 +39,17 @@ def run(arguments: argparse.Namespace) -> None:
     }
     with door.recorded(arguments, "bigwig", settings, {"contigs": arguments.genome / CONTIG_FILE, **inputs}):
         tape = open_tape(arguments.genome)
-        _write_saliency(arguments.gradient_x_input, tape, arguments.out)
-        _write_integrated_gradients(arguments.integrated_gradients, tape, arguments.out)
+        # both lists are looked at before anything is written, so that all tracks appear or none
+        saliency = whole_shards(arguments.gradient_x_input, length=len(tape))
+        gradients = whole_shards(arguments.integrated_gradients, length=len(tape))
+        _write_saliency(saliency, tape, arguments.out)
+        _write_integrated_gradients(gradients, tape, arguments.out)
 
 
 def _write_saliency(paths: Sequence[Path], tape: Tape, out: Path) -> None:
     with _track_folder(out, tape) as writer:
         reached = [0] * len(STRANDS)  # tape position up to which the predictions of each strand are written
-        for shard in shards_in_order(paths, length=len(tape), what="saliency tracks"):
+        for shard in _in_turn(paths, what="saliency tracks"):
             for row, strand in enumerate(shard.strands):
                 suffix = SUFFIXES[strand]
                 _add(writer(f"saliency{suffix}"), shard.mean[row], shard, tape)
@@ -58,9 +62,14 @@ def _write_saliency(paths: Sequence[Path], tape: Tape, out: Path) -> None:
 
 def _write_integrated_gradients(paths: Sequence[Path], tape: Tape, out: Path) -> None:
     with _track_folder(out, tape) as writer:
-        for shard in shards_in_order(paths, length=len(tape), what="integrated-gradients tracks"):
+        for shard in _in_turn(paths, what="integrated-gradients tracks"):
             for row, strand in enumerate(shard.strands):
                 _add(writer(f"integrated_gradients{SUFFIXES[strand]}"), shard.mean[row], shard, tape)
+
+
+def _in_turn(paths: Sequence[Path], *, what: str) -> Iterator[Tracks]:
+    for path in track(paths, what=what, total=len(paths), unit="shard"):
+        yield load_shard(path)
 
 
 @contextmanager
