@@ -1,6 +1,7 @@
 """Exit codes and messages of the command line, with a stand-in for the stage."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -49,7 +50,18 @@ def test_a_wrong_option_of_a_stage_gives_two(stage, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["schema", "--count", "many"])
     assert ended.value.code == 2
-    assert "--count: invalid int value: 'many'" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "tracklight schema: argument --count: invalid int value: 'many'; see tracklight schema --help\n"
+    )
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_an_empty_path_is_a_wrong_option(stage, capsys, text):
+    stage.add_arguments = lambda parser: parser.add_argument("--out", type=Path)
+    with pytest.raises(SystemExit) as ended:
+        main(["schema", "--out", text])
+    assert ended.value.code == 2
+    assert "tracklight schema: argument --out: the path is empty" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["banana"], []])
@@ -57,7 +69,9 @@ def test_an_unknown_or_missing_stage_gives_two_and_names_the_stages(arguments, c
     with pytest.raises(SystemExit) as ended:
         main(arguments)
     assert ended.value.code == 2
-    assert "STAGE" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "STAGE" in said
+    assert said.count("\n") == 1
 
 
 def test_help_names_every_stage(capsys):

@@ -13,7 +13,7 @@ import pytest
 
 from tracklight import __version__
 from tracklight.errors import InputError
-from tracklight.files import record, sha256, whole_file, write_text
+from tracklight.files import check_writable, record, sha256, whole_file, write_text
 
 
 def names(folder):
@@ -87,6 +87,31 @@ def test_a_name_that_is_a_folder_is_the_users_mistake(tmp_path):
     with pytest.raises(InputError, match="taken: cannot write; got Is a directory"):
         write_text(tmp_path / "taken", "text")
     assert names(tmp_path) == ["taken"]
+
+
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_place_that_can_be_written_passes_and_nothing_is_made(tmp_path, folder):
+    check_writable(tmp_path / "new" / "deep", folder=folder)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "reason"),
+    [
+        ("file", True, "Not a directory"),
+        ("file/a.txt", False, "Not a directory"),
+        ("file/deep/a.txt", False, "Not a directory"),
+        ("taken", False, "Is a directory"),
+        ("n" * 300, False, "File name too long"),
+        ("/proc/nothing/a.txt", False, ""),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_known_beforehand(tmp_path, name, folder, reason):
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(InputError, match=f"{name}: cannot write; got {reason}.*; choose a place"):
+        check_writable(tmp_path / name, folder=folder)
+    assert names(tmp_path) == ["file", "taken"]
 
 
 def test_a_full_disk_is_told_in_one_line_and_leaves_nothing(tmp_path):

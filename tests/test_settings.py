@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from tracklight.errors import InputError
-from tracklight.settings import Config, Peaks, PrepareWindows, Train, load, validate
+from tracklight.settings import Config, Logos, Peaks, PrepareWindows, Train, load, validate
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIG = {
@@ -66,6 +66,16 @@ def test_the_smallest_configuration_is_filled_with_defaults():
         ),
         ("evaluate.kmer_lengths", [3, 9], r"config\.evaluate\.kmer_lengths\.1: .*got 9"),
         ("peaks", 3, r"config\.peaks: .*got 3"),
+        ("prepare_windows.active_above", float("nan"), r"config\.prepare_windows\.active_above: .*got nan; .*finite"),
+        ("train.learning_rate", float("inf"), r"config\.train\.learning_rate: .*got inf; .*finite"),
+        ("prepare_windows.upstream_bp", 10**20, r"upstream_bp: .*got 10{20}; .*less than or equal to 10{9}"),
+        ("logos.expected_from_bp", -(10**20), r"expected_from_bp: .*got -10{20}; .*greater than or equal to -10{9}"),
+        ("train.seeds", [10**20], r"config\.train\.seeds\.0: .*less than or equal to 10{9}"),
+        ("train.seeds", [1, 2, 1], r"config\.train\.seeds: .*got \[1, 2, 1\]; allowed: every seed once"),
+        ("train.epochs", True, r"config\.train\.epochs: .*got True; allowed: a value other than true and false"),
+        ("train.seeds", [0, True], r"config\.train\.seeds: .*got \[0, True\]; allowed: a value other than true"),
+        ("evaluate_elements.top_fraction", 0, r"evaluate_elements\.top_fraction: .*got 0; .*greater than 0"),
+        ("inputs.fasta", "", r"config\.inputs\.fasta: .*got ''; .*at least 1 character"),
         ("prepare_windows.contig_names", ["chrI"], r"config\.prepare_windows\.contig_names: .*got \['chrI'\]"),
     ],
 )
@@ -81,6 +91,27 @@ def test_a_window_without_length_is_refused():
         validate(PrepareWindows, values, where="prepare_windows")
 
 
+def test_an_expected_place_that_ends_before_it_begins_is_refused():
+    with pytest.raises(InputError, match=r"logos: .* allowed: expected_from_bp must not be above expected_to_bp"):
+        validate(Logos, {"expected_from_bp": -4, "expected_to_bp": -5}, where="logos")
+
+
+def test_true_and_false_stay_what_a_switch_takes():
+    assert validate(PrepareWindows, CONFIG["prepare_windows"] | {"stranded": False}, where="x").stranded is False
+
+
+def test_an_unknown_key_is_named_before_the_missing_one_it_may_stand_for():
+    values = {"active_abov": 1.0, "upstream_bp": 5, "downstream_bp": 5}
+    with pytest.raises(InputError, match=r"prepare_windows\.active_abov: unknown setting; allowed: .*active_above"):
+        validate(PrepareWindows, values, where="prepare_windows")
+
+
+def test_a_whole_configuration_given_to_a_stage_names_what_the_stage_takes(tmp_path):
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(CONFIG, sort_keys=False))
+    with pytest.raises(InputError, match=r"prepare_windows\.run: unknown setting; allowed: columns, targets"):
+        load(PrepareWindows, str(tmp_path / "config.yaml"), section="prepare_windows")
+
+
 def test_settings_do_not_change_once_read():
     settings = validate(Peaks, {}, where="peaks")
     with pytest.raises(ValidationError, match="frozen"):
@@ -89,7 +120,12 @@ def test_settings_do_not_change_once_read():
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [("peaks.json", '{"width_bp": 11}'), ("peaks.yaml", "width_bp: 11\n"), ("odd.txt", ' {"width_bp": 11}')],
+    [
+        ("bom.yaml", "\ufeffwidth_bp: 11\n"),
+        ("peaks.json", '{"width_bp": 11}'),
+        ("peaks.yaml", "width_bp: 11\n"),
+        ("odd.txt", ' {"width_bp": 11}'),
+    ],
 )
 def test_a_stage_reads_its_settings_from_text_or_file(tmp_path, name, text):
     (tmp_path / name).write_text(text)
@@ -113,6 +149,9 @@ def test_resolved_settings_survive_the_way_through_json():
     [
         ('{"width_bp": ', "peaks: settings are neither JSON nor YAML"),
         ("missing.yaml", r"peaks: missing\.yaml: cannot read the settings file"),
+        ("a\0b", r"settings file is not text; got embedded null"),
+        ('{"width_bp": 1' + "0" * 5000 + "}", "peaks: settings are neither JSON nor YAML"),
+        ('{"a":' * 100_000, "peaks: settings are neither JSON nor YAML"),
     ],
 )
 def test_settings_that_cannot_be_read_are_one_line(tmp_path, monkeypatch, text, message):
@@ -120,6 +159,12 @@ def test_settings_that_cannot_be_read_are_one_line(tmp_path, monkeypatch, text, 
     with pytest.raises(InputError, match=message) as error:
         load(Peaks, text, section="peaks")
     assert "\n" not in str(error.value)
+
+
+def test_a_settings_file_that_is_not_text_is_one_line(tmp_path):
+    (tmp_path / "latin.yaml").write_bytes("kind: Stücke\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"peaks: .*latin\.yaml: settings file is not text; .* allowed: UTF-8 text"):
+        load(Peaks, str(tmp_path / "latin.yaml"), section="peaks")
 
 
 def test_a_file_that_is_no_mapping_is_refused(tmp_path):

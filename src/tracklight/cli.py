@@ -10,6 +10,8 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
 
 from tracklight import __version__
 from tracklight.errors import InputError
@@ -31,6 +33,18 @@ STAGES = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """A parser that words a wrong option as every other mistake: one line, exit code 2; an empty path is one."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.register("type", Path, _path)
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where help is, and exit with 2."""
+        self.exit(2, f"{self.prog}: {' '.join(message.split())}; see {self.prog} --help\n")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one stage; return 0 when done and 2 when the input is at fault (1 is a bug, with its traceback)."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -47,7 +61,7 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     # Threads that spin while they wait make a machine shared with other work several times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     stage = importlib.import_module("tracklight.stages." + name.replace("-", "_"))
-    parser = argparse.ArgumentParser(prog=f"tracklight {name}", description=STAGES[name])
+    parser = Parser(prog=f"tracklight {name}", description=STAGES[name])
     stage.add_arguments(parser)
     try:
         stage.run(parser.parse_args(arguments))
@@ -59,9 +73,15 @@ def _run(name: str, arguments: Sequence[str]) -> int:
     return 0
 
 
+def _path(text: str) -> Path:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the path is empty; give the name of a file or folder")
+    return Path(text)
+
+
 def _overview() -> argparse.ArgumentParser:
     rows = "\n".join(f"  {name:<19}{what}" for name, what in STAGES.items())
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="tracklight",
         description="Attribution tracks and ranked candidate elements from sequence models.",
         epilog=f"stages:\n{rows}\n\n`tracklight STAGE --help` explains one of them.",

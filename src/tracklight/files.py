@@ -4,6 +4,7 @@ What lives here: what every stage needs to leave nothing half-written behind. Ma
 To add: only what does not know any file format.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -61,6 +62,29 @@ def whole_file(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_writable(path: str | Path, *, folder: bool = False) -> None:
+    """Raise `InputError` when `path` could not be written later; nothing is left behind.
+
+    Parameters
+    ----------
+    path : str or Path
+        What will be written. Missing parent folders are not made.
+    folder : bool
+        Whether it is a folder of files instead of a file.
+    """
+    path = Path(path)
+    try:
+        if path.is_dir() and not folder:
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        above = [path.absolute()] if folder else []
+        nearest = next(parent for parent in [*above, *path.absolute().parents] if parent.exists())
+        tempfile.TemporaryFile(dir=nearest).close()
+    except OSError as error:
+        raise complaint(
+            "cannot write", where=path, got=error.strerror, do="choose a place that can be written to"
+        ) from None
 
 
 def write_text(path: str | Path, text: str) -> None:

@@ -9,17 +9,29 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from tracklight.errors import InputError, complaint
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+# Longer than any contig, and small enough that sums and products of two fit into 64 bits.
+LARGEST = 10**9
+Whole = Annotated[int, Field(le=LARGEST)]
+PathText = Annotated[str, Field(min_length=1)]
 
 
 class Settings(BaseModel):
-    """Base of all settings: frozen, unknown keys refused."""
+    """Base of all settings: frozen, unknown keys refused, numbers finite and never written as true or false."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        values = value if isinstance(value, list) else [value]
+        if cls.model_fields[str(info.field_name)].annotation is not bool and any(isinstance(v, bool) for v in values):
+            raise ValueError("a value other than true and false")
+        return value
 
 
 T = TypeVar("T", bound=Settings)
@@ -28,11 +40,11 @@ T = TypeVar("T", bound=Settings)
 class Inputs(Settings):
     """Files the run reads; paths are relative to the folder Snakemake is started in."""
 
-    fasta: str = Field(description="genome: FASTA, plain, gzip or bgzip")
-    regions: str = Field(description="measured regions: TSV or BED with a header line, optionally gzip")
-    genes: str | None = Field(None, description="genes for annotation: BED6 or GFF3/GTF, optionally gzip")
-    exclude: list[str] = Field([], description="BED files; candidates that overlap one are dropped")
-    elements: str | None = Field(None, description="known functional elements (BED) to evaluate tracks against")
+    fasta: PathText = Field(description="genome: FASTA, plain, gzip or bgzip")
+    regions: PathText = Field(description="measured regions: TSV or BED with a header line, optionally gzip")
+    genes: PathText | None = Field(None, description="genes for annotation: BED6 or GFF3/GTF, optionally gzip")
+    exclude: list[PathText] = Field([], description="BED files; candidates that overlap one are dropped")
+    elements: PathText | None = Field(None, description="known functional elements (BED) to evaluate tracks against")
 
 
 class PrepareGenome(Settings):
@@ -58,12 +70,12 @@ class Split(Settings):
     column: str | None = Field(None, description="by column: its name; values train, validation, test")
     validation_chromosomes: list[str] = Field([], description="by chromosome: contigs for validation")
     test_chromosomes: list[str] = Field([], description="by chromosome: contigs for test")
-    block_bp: int = Field(100_000, gt=0, description="length of the genome blocks that are kept together (bp)")
+    block_bp: Whole = Field(100_000, gt=0, description="length of the genome blocks that are kept together (bp)")
     validation_fraction: Fraction = Field(
         0.1, description="share of blocks for validation (by block, or by column without validation rows)"
     )
     test_fraction: Fraction = Field(0.2, description="by block: share of blocks for test")
-    seed: int = Field(0, ge=0, description="seed of the random choice of blocks")
+    seed: Whole = Field(0, ge=0, description="seed of the random choice of blocks")
 
 
 class PrepareWindows(Settings):
@@ -78,8 +90,8 @@ class PrepareWindows(Settings):
         "centre",
         description="point of the region that upstream_bp and downstream_bp count from, strand-aware",
     )
-    upstream_bp: int = Field(ge=0, description="window length upstream of the anchor (bp)")
-    downstream_bp: int = Field(ge=0, description="window length from the anchor on, the anchor base included (bp)")
+    upstream_bp: Whole = Field(ge=0, description="window length upstream of the anchor (bp)")
+    downstream_bp: Whole = Field(ge=0, description="window length from the anchor on, the anchor base included (bp)")
     stranded: bool = Field(
         True, description="the assay tells the strands apart; false: reverse complements share a value"
     )
@@ -105,18 +117,18 @@ class Architecture(Settings):
     """Shape of the network."""
 
     name: Literal["valid_conv", "residual_dilated"] = Field("valid_conv", description="family of the network")
-    filters: int = Field(64, ge=1, description="filters per layer")
-    kernels: list[Annotated[int, Field(ge=1)]] = Field(
+    filters: Whole = Field(64, ge=1, description="filters per layer")
+    kernels: list[Annotated[Whole, Field(ge=1)]] = Field(
         [11, 7, 5],
         min_length=1,
         description="valid_conv: kernel of each convolution; residual_dilated: stem, then blocks (bp)",
     )
-    pools: list[Annotated[int, Field(ge=1)]] = Field(
+    pools: list[Annotated[Whole, Field(ge=1)]] = Field(
         [2, 2, 2],
         description="valid_conv: max-pooling after each convolution; their product is the scan stride (bp)",
     )
-    blocks: int = Field(4, ge=1, description="residual_dilated: number of blocks, dilation doubles in each")
-    hidden: int = Field(64, ge=1, description="units of the dense layer")
+    blocks: Whole = Field(4, ge=1, description="residual_dilated: number of blocks, dilation doubles in each")
+    hidden: Whole = Field(64, ge=1, description="units of the dense layer")
     dropout: Fraction = Field(0.3, description="dropout before the output, in training only")
     batch_norm: bool = Field(True, description="batch normalisation after each convolution")
 
@@ -125,7 +137,7 @@ class Train(Settings):
     """Training of one network per seed."""
 
     architecture: Architecture = Field(default_factory=Architecture, description="the network")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(
+    seeds: list[Annotated[Whole, Field(ge=0)]] = Field(
         [0, 1, 2],
         min_length=1,
         description="one network is trained per seed; together they form the ensemble",
@@ -136,25 +148,32 @@ class Train(Settings):
     loss: Literal["mse", "huber"] = Field(
         "mse", description="loss on the transformed targets, standardised on the training windows"
     )
-    epochs: int = Field(12, ge=1, description="passes over the training windows at most")
-    batch_size: int = Field(128, ge=1, description="windows per step")
+    epochs: Whole = Field(12, ge=1, description="passes over the training windows at most")
+    batch_size: Whole = Field(128, ge=1, description="windows per step")
     learning_rate: float = Field(3e-3, gt=0, description="peak learning rate of AdamW with a one-cycle schedule")
     weight_decay: float = Field(1e-2, ge=0, description="decoupled weight decay of AdamW")
-    patience_epochs: int = Field(
+    patience_epochs: Whole = Field(
         8, ge=1, description="stop when the validation loss has not fallen for this many epochs"
     )
-    max_shift_bp: int = Field(
+    max_shift_bp: Whole = Field(
         2, ge=0, description="augmentation: windows are moved by up to this many bases either way (bp)"
     )
     reverse_complement: Literal["auto", "on", "off"] = Field(
         "auto", description="augmentation; auto: on for assays that do not tell strands apart"
     )
 
+    @field_validator("seeds")
+    @classmethod
+    def _every_seed_once(cls, seeds: list[int]) -> list[int]:
+        if len(set(seeds)) < len(seeds):
+            raise ValueError("every seed once: equal seeds train equal networks")
+        return seeds
+
 
 class Evaluate(Settings):
     """Held-out accuracy beside its baselines."""
 
-    kmer_lengths: list[Annotated[int, Field(ge=1, le=8)]] = Field(
+    kmer_lengths: list[Annotated[Whole, Field(ge=1, le=8)]] = Field(
         [3, 4, 5, 6], min_length=1, description="k-mer ridge: k is chosen among these on validation windows"
     )
     ridge_penalties: list[Annotated[float, Field(gt=0)]] = Field(
@@ -162,7 +181,7 @@ class Evaluate(Settings):
         min_length=1,
         description="k-mer ridge: penalty, chosen on validation windows",
     )
-    untrained_seeds: int = Field(5, ge=1, description="number of untrained networks")
+    untrained_seeds: Whole = Field(5, ge=1, description="number of untrained networks")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
     )
@@ -176,17 +195,17 @@ class Attribute(Settings):
         True,
         description="remove the mean over the four bases from the gradient before multiplying by the input",
     )
-    stride_bp: int | None = Field(
+    stride_bp: Whole | None = Field(
         None,
         ge=1,
         description="distance between windows (bp); null: the model's own stride, else half a window",
     )
     max_n_fraction: Fraction = Field(0.1, description="windows with more N than this are not scanned")
-    steps: int = Field(
+    steps: Whole = Field(
         8, ge=1, description="integrated gradients: midpoint steps from the uniform baseline (0.25 each)"
     )
-    shards: int = Field(4, ge=1, description="the genome is attributed in this many independent pieces")
-    segment_bp: int = Field(16_384, ge=256, description="convolutional path: bases handled in one pass (bp)")
+    shards: Whole = Field(4, ge=1, description="the genome is attributed in this many independent pieces")
+    segment_bp: Whole = Field(16_384, ge=256, description="convolutional path: bases handled in one pass (bp)")
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
     )
@@ -195,21 +214,21 @@ class Attribute(Settings):
 class Peaks(Settings):
     """Peaks of the integrated-gradients track, their null and their confidence."""
 
-    width_bp: int = Field(9, ge=1, description="box smoothing of the positive part, and width of a peak (bp)")
-    min_distance_bp: int = Field(25, ge=1, description="a peak is the highest this near on its strand (bp)")
+    width_bp: Whole = Field(9, ge=1, description="box smoothing of the positive part, and width of a peak (bp)")
+    min_distance_bp: Whole = Field(25, ge=1, description="a peak is the highest this near on its strand (bp)")
     null: Literal["shuffle", "inactive"] = Field(
         "shuffle",
         description="null behind p and q in peaks.narrowPeak: dinucleotide shuffles, or windows measured inactive",
     )
-    null_sample_bp: int = Field(
+    null_sample_bp: Whole = Field(
         400_000, ge=1_000, description="bases of the genome that are shuffled for the null (bp)"
     )
-    null_piece_bp: int = Field(1_000, ge=100, description="length of a shuffled piece (bp)")
-    gc_strata: int = Field(
+    null_piece_bp: Whole = Field(1_000, ge=100, description="length of a shuffled piece (bp)")
+    gc_strata: Whole = Field(
         5, ge=1, description="peaks are compared with shuffles of similar local GC, in this many strata"
     )
-    seed: int = Field(0, ge=0, description="seed of the shuffles and of the sample")
-    calibration_folds: int = Field(
+    seed: Whole = Field(0, ge=0, description="seed of the shuffles and of the sample")
+    calibration_folds: Whole = Field(
         5,
         ge=2,
         description="parts the held-out windows are divided into, by genome block, to measure the calibration error",
@@ -223,55 +242,63 @@ class Candidates(Settings):
     """Peaks merged to ranked candidate elements."""
 
     kind: str = Field("candidate regulatory elements", description="what the list is called in reports")
-    pool_size: int = Field(5_000, ge=1, description="this many best peaks are merged to elements")
-    merge_distance_bp: int = Field(
+    pool_size: Whole = Field(5_000, ge=1, description="this many best peaks are merged to elements")
+    merge_distance_bp: Whole = Field(
         50, ge=0, description="peaks of one strand at most this far apart become one element (bp)"
     )
-    flank_bp: int = Field(50, ge=0, description="bases added on both sides of the outermost peaks (bp)")
+    flank_bp: Whole = Field(50, ge=0, description="bases added on both sides of the outermost peaks (bp)")
     min_confidence: Fraction = Field(0.5, description="elements below are kept in the table, marked low_confidence")
     max_q: Fraction = Field(1.0, description="elements above are kept in the table, marked high_q")
-    top_n: int = Field(500, ge=1, description="elements beyond this rank are kept in the table, marked beyond_top_n")
-    min_tss_distance_bp: int = Field(
+    top_n: Whole = Field(500, ge=1, description="elements beyond this rank are kept in the table, marked beyond_top_n")
+    min_tss_distance_bp: Whole = Field(
         0, ge=0, description="elements nearer to a gene start are marked near_tss (bp); 0 keeps all"
     )
-    proximal_tss_bp: int = Field(
+    proximal_tss_bp: Whole = Field(
         200, ge=0, description="class promoter_proximal up to this distance from a gene start (bp)"
     )
-    distal_tss_bp: int = Field(2_000, ge=0, description="class proximal up to this distance, distal beyond (bp)")
+    distal_tss_bp: Whole = Field(2_000, ge=0, description="class proximal up to this distance, distal beyond (bp)")
 
 
 class Logos(Settings):
     """Sequence logos of candidates, and where in measured windows the light falls."""
 
-    top_n: int = Field(12, ge=1, description="candidates drawn")
-    flank_bp: int = Field(30, ge=5, description="bases drawn on both sides of the summit (bp)")
-    smoothing_bp: int = Field(
+    top_n: Whole = Field(12, ge=1, description="candidates drawn")
+    flank_bp: Whole = Field(30, ge=5, description="bases drawn on both sides of the summit (bp)")
+    smoothing_bp: Whole = Field(
         6, ge=1, description="box smoothing before the maximum of a measured window is taken (bp)"
     )
-    aggregate_flank_bp: int = Field(
+    aggregate_flank_bp: Whole = Field(
         12, ge=3, description="bases on both sides of the maxima in the aggregated logo (bp)"
     )
-    origin_bp: int = Field(
+    origin_bp: Whole = Field(
         0,
         ge=0,
         description="position of the reference point (for example the TSS) in the window, from its 5' end (bp)",
     )
-    expected_from_bp: int = Field(
-        -16, description="first base, relative to the reference point, where maxima are expected"
+    expected_from_bp: Whole = Field(
+        -16, ge=-LARGEST, description="first base, relative to the reference point, where maxima are expected"
     )
-    expected_to_bp: int = Field(-5, description="last base, relative to the reference point, where maxima are expected")
+    expected_to_bp: Whole = Field(
+        -5, ge=-LARGEST, description="last base, relative to the reference point, where maxima are expected"
+    )
+
+    @model_validator(mode="after")
+    def _expected_place_has_length(self) -> "Logos":
+        if self.expected_from_bp > self.expected_to_bp:
+            raise ValueError("expected_from_bp must not be above expected_to_bp")
+        return self
 
 
 class EvaluateElements(Settings):
     """Tracks against known elements."""
 
-    smoothing_bp: int = Field(6, ge=1, description="box smoothing of every track before it is scored (bp)")
-    untrained_seeds: int = Field(5, ge=5, description="number of untrained networks")
-    bootstrap: int = Field(1_000, ge=100, description="bootstrap samples over windows")
-    top_fraction: Fraction = Field(
-        0.05, description="enrichment is measured among this share of the highest-scoring bases"
+    smoothing_bp: Whole = Field(6, ge=1, description="box smoothing of every track before it is scored (bp)")
+    untrained_seeds: Whole = Field(5, ge=5, description="number of untrained networks")
+    bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over windows")
+    top_fraction: float = Field(
+        0.05, gt=0, le=1, description="enrichment is measured among this share of the highest-scoring bases"
     )
-    seed: int = Field(0, ge=0, description="seed of the bootstrap")
+    seed: Whole = Field(0, ge=0, description="seed of the bootstrap")
 
 
 class Report(Settings):
@@ -280,7 +307,7 @@ class Report(Settings):
     title: str = Field("tracklight run", description="title of the page")
     about: str = Field("", description="what was trained on what, one or two sentences")
     citation: list[str] = Field([], description="works to cite wherever the data are shown")
-    top_n: int = Field(100, ge=1, description="rows of the candidate table in the page")
+    top_n: Whole = Field(100, ge=1, description="rows of the candidate table in the page")
 
 
 class Config(Settings):
@@ -324,7 +351,7 @@ def _mapping(source: str, *, section: str) -> dict[str, Any]:
     text = source if source.lstrip().startswith("{") else _read(source, section=section)
     try:
         values = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
-    except (json.JSONDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise complaint("settings are neither JSON nor YAML", where=section, got=error) from None
     if not isinstance(values, dict):
         raise complaint("settings must be a mapping of keys to values", where=section, got=type(values).__name__)
@@ -333,24 +360,28 @@ def _mapping(source: str, *, section: str) -> dict[str, Any]:
 
 def _read(path: str, *, section: str) -> str:
     try:
-        return Path(path).read_text()
+        return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise complaint("cannot read the settings file", where=f"{section}: {path}", got=error.strerror) from None
+        raise complaint(
+            "cannot read the settings file", where=f"{section}: {path}", got=error.strerror,
+            do="check its name and permissions, or give the settings as JSON in braces",
+        ) from None  # fmt: skip
+    except ValueError as error:
+        where = f"{section}: {path}"
+        raise complaint("settings file is not text", where=where, got=error, allowed="UTF-8 text") from None
 
 
 def _first_fault(model: type[Settings], error: ValidationError, *, where: str) -> InputError:
-    fault = error.errors()[0]
+    # A misspelt key is often the missing one too: the unknown name says more.
+    fault = min(error.errors(), key=lambda fault: fault["type"] != "extra_forbidden")
     path = ".".join([where, *map(str, fault["loc"])])
     if fault["type"] == "extra_forbidden":
-        return complaint(
-            "unknown setting",
-            where=path,
-            allowed=_keys(model, fault["loc"][:-1]),
-            do="remove it or correct its name",
-        )
+        allowed = _keys(model, fault["loc"][:-1])
+        return complaint("unknown setting", where=path, allowed=allowed, do="remove it or correct its name")
     if fault["type"] == "missing":
         return complaint("setting is missing", where=path, do="add it to the configuration")
-    return complaint("setting is not allowed", where=path, got=repr(fault["input"]), allowed=fault["msg"])
+    allowed = fault["msg"].removeprefix("Value error, ")
+    return complaint("setting is not allowed", where=path, got=repr(fault["input"]), allowed=allowed)
 
 
 def _keys(model: type[Settings], path: tuple[int | str, ...]) -> str:

@@ -2,16 +2,29 @@
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tracklight.files import record
+from tracklight.files import check_writable, record
 from tracklight.progress import log
-from tracklight.settings import Attribute, Settings, load
+from tracklight.settings import LARGEST, Attribute, Settings, load
 
 T = TypeVar("T", bound=Settings)
+MOST_THREADS = 1024
+OUT_IS_A_FILE = ("attribute", "evaluate-elements", "report")  # the other stages write a folder
+
+
+def whole_number(first: int, last: int = LARGEST) -> Callable[[str], int]:
+    """Return an argparse type: a whole number from `first` to `last`."""
+
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 12 and first <= int(text) <= last):
+            raise argparse.ArgumentTypeError(f"got {text!r}; allowed: a whole number from {first} to {last}")
+        return int(text)
+
+    return parse
 
 
 def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +32,7 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--settings", help="inline JSON, or a YAML/JSON file with this stage's section of the configuration"
     )
-    parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
+    parser.add_argument("--threads", type=whole_number(1, MOST_THREADS), default=1, help="CPU threads (default: 1)")
     parser.add_argument("--provenance", type=Path, help="write the record of this run of the stage to this JSON file")
 
 
@@ -42,7 +55,16 @@ def stage_settings(arguments: argparse.Namespace, model: type[T], *, section: st
 def recorded(
     arguments: argparse.Namespace, stage: str, settings: Settings, inputs: dict[str, str | Path]
 ) -> Iterator[dict[str, Any]]:
-    """Time the block and, when it ends well, write its provenance; facts put into the yielded dict are kept."""
+    """Time the block and, when it ends well, write its provenance; facts put into the yielded dict are kept.
+
+    Raises
+    ------
+    InputError
+        Before the block, when `--out` or `--provenance` could not be written after it.
+    """
+    check_writable(arguments.out, folder=stage not in OUT_IS_A_FILE)
+    if arguments.provenance is not None:
+        check_writable(arguments.provenance)
     started, facts = time.time(), dict[str, Any]()
     yield facts
     if arguments.provenance is not None:

@@ -5,12 +5,12 @@ import json
 import sys
 from typing import Any
 
-from tracklight.settings import Config
+from tracklight.settings import LARGEST, Config
 
 HEAD = """# Settings
 
 Every key of the configuration. A key that is not here is refused. This page is generated from the models in
-`src/tracklight/settings.py` by `make docs`; a key without a default has to be given.
+`src/tracklight/settings.py` by `make docs`; a key without a default has to be given. Integers of any key end at ±1 000 000 000, numbers are finite.
 """
 COLUMNS = "| key | allowed | default | meaning |\n|---|---|---|---|"
 
@@ -79,5 +79,5 @@ def _word(field: dict[str, Any]) -> str:
 
 def _bounds(field: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-    bounds = [f"{sign} {field[key]:g}" for key, sign in signs.items() if key in field]
+    bounds = [f"{sign} {field[key]:g}" for key, sign in signs.items() if abs(field.get(key, LARGEST)) != LARGEST]
     return " " + " and ".join(bounds) if bounds else ""

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
     parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
     parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
-    parser.add_argument("--seed", type=int, required=True, help="seed of this network")
+    parser.add_argument("--seed", type=door.whole_number(0), required=True, help="seed of this network")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.pt, metrics.tsv and training.png")
     door.add_shared_arguments(parser)
 
