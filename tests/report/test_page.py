@@ -9,7 +9,7 @@ import pytest
 from tracklight.errors import InputError
 from tracklight.report.findings import held_out_sentence
 from tracklight.report.page import render
-from tracklight.report.run_folder import open_run
+from tracklight.report.run_folder import RunFolder, open_run
 from tracklight.settings import Report
 
 SETTINGS = Report(title="A <toy> run", about="Toy networks.", citation=["Someone 2030. A toy."], top_n=1)
@@ -44,9 +44,14 @@ class Outline(HTMLParser):
             self.headings[-1] += data
 
 
+def opened(run: Path) -> RunFolder:
+    """A run that lists every file of its folder."""
+    return open_run(run, [path for path in run.rglob("*") if path.is_file()])
+
+
 @pytest.fixture(scope="module")
 def html(whole_run: Path) -> str:
-    return render(open_run(whole_run), SETTINGS, page=whole_run / "report.html")
+    return render(opened(whole_run), SETTINGS, page=whole_run / "report.html")
 
 
 def test_page_asks_for_nothing_but_its_own_data_uris(html: str) -> None:
@@ -135,7 +140,7 @@ def test_splits_are_counted(html: str) -> None:
 
 
 def test_files_are_linked_relative_to_the_page(run_folder: Path) -> None:
-    html = render(open_run(run_folder), SETTINGS, page=run_folder.parent / "elsewhere" / "report.html")
+    html = render(opened(run_folder), SETTINGS, page=run_folder.parent / "elsewhere" / "report.html")
     assert '<a href="../toy/tracks/saliency.plus.bw">tracks/saliency.plus.bw</a>' in html
     assert "spread over the ensemble of gradient x input, minus strand (bigWig)" in html
     assert "evaluation.tsv" in html
@@ -153,7 +158,7 @@ def test_missing_optional_parts_leave_one_sentence(run_folder: Path) -> None:
         (run_folder / name).unlink()
     for path in run_folder.glob("model/*/metrics.tsv"):
         path.unlink()
-    html = render(open_run(run_folder), SETTINGS, page=run_folder / "report.html")
+    html = render(opened(run_folder), SETTINGS, page=run_folder / "report.html")
     for sentence in (
         "No known elements were given to compare with.",
         "No candidate is drawn.",
@@ -169,39 +174,74 @@ def test_missing_optional_parts_leave_one_sentence(run_folder: Path) -> None:
 def test_empty_candidate_list_says_why(run_folder: Path) -> None:
     table = (run_folder / "candidates.tsv").read_text().replace("PASS", "low_confidence")
     (run_folder / "candidates.tsv").write_text(table)
-    html = render(open_run(run_folder), SETTINGS, page=run_folder / "report.html")
+    html = render(opened(run_folder), SETTINGS, page=run_folder / "report.html")
     assert "None of 3 elements passes the filters, so the list is empty." in html
     assert "3 marked low_confidence" in html
 
 
 def test_same_folder_gives_the_same_page(whole_run: Path, html: str) -> None:
-    assert render(open_run(whole_run), SETTINGS, page=whole_run / "report.html") == html
+    assert render(opened(whole_run), SETTINGS, page=whole_run / "report.html") == html
 
 
 def test_folder_without_windows_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"windows\.json: description of the windows not found"):
-        open_run(tmp_path)
+        open_run(tmp_path, [])
     with pytest.raises(InputError, match=r"nowhere: run folder not found"):
-        open_run(tmp_path / "nowhere")
+        open_run(tmp_path / "nowhere", [])
 
 
 def test_damaged_json_is_refused_with_its_name(run_folder: Path) -> None:
     (run_folder / "peaks" / "calibration.json").write_text("{")
     with pytest.raises(InputError, match=r"calibration\.json: not JSON"):
-        open_run(run_folder).facts("peaks/calibration.json")
+        opened(run_folder).facts("peaks/calibration.json")
     (run_folder / "peaks" / "calibration.json").write_text("[1]")
     with pytest.raises(InputError, match=r"not a JSON object; got list"):
-        open_run(run_folder).facts("peaks/calibration.json")
+        opened(run_folder).facts("peaks/calibration.json")
 
 
 def test_damaged_table_is_refused_with_its_name(run_folder: Path) -> None:
     (run_folder / "evaluation.tsv").write_text('a\tb\n1\t2\n3\t4\t5\t6\n"')
     with pytest.raises(InputError, match=r"evaluation\.tsv: not a table"):
-        open_run(run_folder).table("evaluation.tsv")
+        opened(run_folder).table("evaluation.tsv")
 
 
 def test_networks_are_ordered_by_number(run_folder: Path) -> None:
     (run_folder / "model" / "seed1").rename(run_folder / "model" / "seed10")
     (run_folder / "model" / "seed2").mkdir()
     (run_folder / "model" / "seed2" / "metrics.tsv").write_text("epoch\n1\n")
-    assert list(open_run(run_folder).curves()) == ["seed0", "seed2", "seed10"]
+    assert list(opened(run_folder).curves()) == ["seed0", "seed2", "seed10"]
+
+
+def test_what_the_run_does_not_list_is_not_read(run_folder: Path, html: str) -> None:
+    files = [path for path in run_folder.rglob("*") if path.is_file()]
+    for name in ("model/seed7/metrics.tsv", "provenance/train_seed7.json", "tracks/saliency.bw", "elements.tsv"):
+        (run_folder / name).parent.mkdir(exist_ok=True)
+        (run_folder / name).write_text("{left by an earlier configuration")
+    run = open_run(run_folder, [path for path in files if path.name != "elements.tsv"])
+    page = render(run, SETTINGS, page=run_folder / "report.html")
+    assert list(run.curves()) == ["seed0", "seed1"]
+    assert list(run.provenance()) == ["prepare_genome", "train_seed0", "candidates"]
+    assert "No known elements were given to compare with." in page
+    assert "tracks/saliency.plus.bw" in page
+    assert "tracks/saliency.bw" not in page
+    assert ">elements.tsv<" not in page
+
+
+def test_the_list_of_files_is_checked(run_folder: Path) -> None:
+    windows = [run_folder / "windows" / name for name in ("windows.json", "windows.tsv.gz")]
+    with pytest.raises(InputError, match=r"windows\.tsv\.gz: index of the windows is not among the files of the run"):
+        open_run(run_folder, windows[:1])
+    with pytest.raises(InputError, match=r"elements2\.tsv: file of the run not found"):
+        open_run(run_folder, [*windows, run_folder / "elements2.tsv"])
+    with pytest.raises(InputError, match="file is outside the run folder"):
+        open_run(run_folder, [*windows, Path(__file__)])
+
+
+def test_a_contig_or_a_gene_called_na_keeps_its_name(run_folder: Path) -> None:
+    table = (run_folder / "candidates.tsv").read_text().replace("chr1", "nan").replace("<abcA>", "NA")
+    (run_folder / "candidates.tsv").write_text(table)
+    found = opened(run_folder).table("candidates.tsv")
+    assert found["chrom"].tolist() == ["nan"] * 3
+    assert found["nearest_gene"].fillna("missing").tolist() == ["NA", "missing", "xyz"]
+    assert found["tss_distance"].fillna(99).tolist() == [-30, 99, 12]
+    assert "nan:1,010-1,030" in render(opened(run_folder), SETTINGS, page=run_folder / "report.html")

@@ -90,7 +90,8 @@ def test_a_run_without_peaks_gives_valid_files_without_rows(tmp_path):
     ("extra", "damage", "message"),
     [
         (["--contig-names", "{chrI"], None, "--contig-names: not JSON"),
-        (["--contig-names", "[1]"], None, "--contig-names: not a mapping; got [1]"),
+        (["--contig-names", "[1]"], None, "--contig-names: not a mapping from text to text; got [1]"),
+        (["--contig-names", '{"a": ["x"]}'], None, '--contig-names: not a mapping from text to text; got {"a": ["x"]}'),
         ([], "peaks/peaks.tsv", "peaks.tsv: not peaks"),
         ([], "windows/windows.json", "windows: not prepared windows"),
         ([], "genome/softmask.bed", "softmask.bed: not soft-masked intervals"),

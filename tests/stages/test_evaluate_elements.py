@@ -117,6 +117,12 @@ def test_global_random_state_is_left_alone(tiny_run: Path, model: Path, tmp_path
         (["--lists", "a=nowhere.bed"], "nowhere.bed: list not found"),
         (["--models", "nowhere.pt"], "nowhere.pt: checkpoint not found"),
         (["--elements", "nowhere.bed"], "nowhere.bed"),
+        (["--lists", f"at_content={__file__}"], "is that of another or of a control; got at_content"),
+        (["--lists", f"position_prior={__file__}"], "is that of another or of a control; got position_prior"),
+        (["--lists", f"untrained0={__file__}"], "is that of another or of a control; got untrained0"),
+        (["--tracks", f"a={__file__}", "--predictions", f"a={__file__}"], "of another or of a control; got a;"),
+        (["--tracks", f"a={__file__}", "--lists", f"|a|={__file__}"], "of another or of a control; got |a|;"),
+        (["--contig-names", '{"a": ["x"]}'], "--contig-names: not a mapping from text to text"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(
@@ -141,3 +147,24 @@ def test_elements_outside_the_test_windows_are_refused(
     (tmp_path / "far.bed").write_text("a\t10\t16\tx\t0\t+\n")
     assert evaluate(tiny_run, model, tmp_path / "out.tsv", "--elements", str(tmp_path / "far.bed")) == 2
     assert "no test window overlaps a known element" in capsys.readouterr().err
+
+
+def test_names_of_contigs_are_mapped_in_known_elements_and_lists(
+    tiny_run: Path, model: Path, tmp_path: Path, table: pd.DataFrame
+) -> None:
+    named = "".join(f"chr_{line}\n" for line in (tiny_run / "elements.bed").read_text().splitlines())
+    (tmp_path / "elements.bed").write_text(named)
+    (tmp_path / "list.bed").write_text("chr_b\t10\t16\tx\t9\t+\nchr_b\t54\t60\ty\t5\t-\nchr_b\t40\t50\tz\t1\t-\n")
+    extra = ["--elements", str(tmp_path / "elements.bed"), "--lists", f"mine={tmp_path / 'list.bed'}"]
+    assert (
+        evaluate(tiny_run, model, tmp_path / "out.tsv", *extra, "--contig-names", '{"chr_a": "a", "chr_b": "b"}') == 0
+    )
+    found = pd.read_csv(tmp_path / "out.tsv", sep="\t")
+    assert value(found, "mine", "auroc") == value(table, "mine", "auroc")
+
+
+def test_an_empty_list_means_that_nothing_was_called(tiny_run: Path, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.bed").write_text("")
+    assert evaluate(tiny_run, model, tmp_path / "out.tsv", "--lists", f"mine={tmp_path / 'list.bed'}") == 0
+    found = pd.read_csv(tmp_path / "out.tsv", sep="\t")
+    assert value(found, "mine", "auroc") == 0.5  # every base ties

@@ -10,7 +10,7 @@ from tracklight import cli
 from tracklight.core.tape import open_tape
 from tracklight.genome.shards import load_tracks
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
-from tracklight.stages.logos import candidate_view
+from tracklight.stages.logos import _read_candidates, candidate_view
 
 MODELS: dict[str, str] = {}
 ROW = {"chrom": "b", "start": 45, "end": 65, "name": "candidate 1/x", "strand": "-", "filter": "PASS", "rank": 2}
@@ -144,3 +144,19 @@ def test_missing_shard_is_one_line(tiny_run: Path, tmp_path: Path, capsys: pytes
     extra = ["--gradient-x-input", str(tiny_run / "shard0.npz")]
     assert logos(tiny_run, table, tmp_path / "out", *extra) == 2
     assert "shards do not cover the genome; got 0-150; allowed: 0-240" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["a\tb\n1\t2\n", "\x00\x89PNG\n", "chrom\tname\tstrand\tfilter\tstart\n"])
+def test_a_table_that_is_not_of_candidates_is_one_line(
+    tiny_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "c.tsv").write_text(text)
+    assert logos(tiny_run, tmp_path / "c.tsv", tmp_path / "out") == 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if "c.tsv: not a candidate table" in line]
+    assert len(lines) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_contigs_and_candidates_called_na_keep_their_names(tmp_path: Path) -> None:
+    found = _read_candidates(candidates(tmp_path / "c.tsv", [ROW | {"chrom": "NA", "name": "null"}]))
+    assert found[["chrom", "name"]].to_numpy().tolist() == [["NA", "null"]]

@@ -6,6 +6,8 @@ import pytest
 
 from tracklight import cli
 
+RECORD = "provenance/train_seed3.json"
+
 
 @pytest.fixture
 def run(tiny_run: Path, tmp_path: Path) -> Path:
@@ -18,7 +20,8 @@ def run(tiny_run: Path, tmp_path: Path) -> Path:
 
 
 def report(run: Path, *extra: str) -> int:
-    return cli.main(["report", "--run", str(run), "--out", str(run / "report.html"), *extra])
+    files = [str(run / name) for name in ("windows/windows.json", "windows/windows.tsv.gz", RECORD)]
+    return cli.main(["report", "--run", str(run), "--files", *files, "--out", str(run / "report.html"), *extra])
 
 
 def test_page_and_joined_provenance_are_written(run: Path) -> None:
@@ -52,3 +55,22 @@ def test_unknown_setting_is_one_line(run: Path, capsys: pytest.CaptureFixture[st
     assert report(run, "--settings", '{"titel": "Tiny"}') == 2
     assert "report.titel: unknown setting; allowed: title, about, citation, top_n" in capsys.readouterr().err
     assert not (run / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_made_leaves_the_joined_provenance_as_it_was(
+    run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert report(run) == 0
+    before = {name: (run / name).read_text() for name in ("report.html", "provenance.json")}
+    (run / RECORD).write_text((run / RECORD).read_text().replace('"seed": 3', '"seed": 4'))
+    (run / "windows" / "windows.json").write_text("{")
+    assert report(run) == 2
+    assert "windows.json: not JSON" in capsys.readouterr().err
+    assert {name: (run / name).read_text() for name in before} == before
+
+
+def test_the_record_of_a_seed_that_is_no_longer_of_the_run_is_not_joined(run: Path) -> None:
+    (run / "provenance" / "train_seed9.json").write_text('{"stage": "train", "seed": 9}')
+    assert report(run) == 0
+    assert list(json.loads((run / "provenance.json").read_text())) == ["train_seed3"]
+    assert "seed 9" not in (run / "report.html").read_text()

@@ -4,6 +4,9 @@ import argparse
 import importlib
 import json
 import shlex
+from pathlib import Path
+
+import pytest
 
 ALL_JOBS = {
     "prepare_genome": 1,
@@ -119,6 +122,31 @@ def test_an_unknown_setting_ends_the_run_before_it_starts(folder):
     assert code == 1
     assert "config.peaks.widht_bp: unknown setting" in said
     assert "width_bp" in said
+
+
+@pytest.mark.parametrize(("key", "value"), [("fasta", "genom.fa"), ("exclude", ["no go.bed", "genom.fa"])])
+def test_an_input_that_does_not_exist_is_told_even_when_the_run_is_finished(finished, key, value):
+    finished.configure({"inputs": {key: value}})
+    code, said = finished.snakemake()
+    assert code == 1
+    assert f"config.inputs.{key}: file not found; got genom.fa" in said
+    assert "Nothing to be done" not in said
+
+
+def test_the_report_is_given_the_files_of_the_run_and_no_others(finished):
+    finished.configure({"train": {"seeds": [3], "device": "cpu"}, "inputs": {"elements": None}})
+    code, _ = finished.snakemake()
+    assert code == 0
+    assert (finished.path / "results/small/model/seed5/metrics.tsv").exists()
+    said = (finished.path / "results/small/provenance/report.json").read_text()
+    given = said.split("--files ")[1].split(" --out")[0].split()
+    run = finished.path / "results" / "small"
+    assert {f"results/small/{name}" for name in ("candidates.bed", "tracks/saliency.abs.bw")} <= set(given)
+    records = {file.name for file in (run / "provenance").iterdir()}
+    assert records - {Path(file).name for file in given} == {
+        *("train_seed5.json", "evaluate_elements.json", "report.json"),
+    }
+    assert not [file for file in given if "seed5" in file or "elements" in file]
 
 
 def test_every_command_of_the_workflow_is_understood_by_its_stage(folder):

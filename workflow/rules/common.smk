@@ -21,6 +21,20 @@ try:
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
+
+def check_inputs():
+    """A mistyped path would else go unnoticed while an earlier run still stands."""
+    for key, given in CONFIG.inputs:
+        for path in given if isinstance(given, list) else [given] if given else []:
+            if not Path(path).is_file():
+                raise WorkflowError(
+                    f"config.inputs.{key}: file not found; got {path}; "
+                    "paths are relative to the folder Snakemake is started in"
+                )
+
+
+check_inputs()
+
 SHARDS = range(CONFIG.attribute.shards)
 MODELS = expand("results/{{run}}/model/seed{seed}/model.pt", seed=CONFIG.train.seeds)
 SALIENCY = expand(
@@ -29,6 +43,16 @@ SALIENCY = expand(
 GRADIENTS = expand(
     "results/{{run}}/attribution/integrated_gradients/shard{shard}.npz", shard=SHARDS
 )
+STAGES = ["prepare_genome", "prepare_windows", "evaluate", "bigwig", "peaks"]
+STAGES += ["candidates", "logos"]
+STAGES += ["evaluate_elements"] if CONFIG.inputs.elements else []
+STAGES += [f"train_seed{seed}" for seed in CONFIG.train.seeds]
+STAGES += [
+    f"attribute_{method}_{shard}"
+    for method in ("gradient_x_input", "integrated_gradients")
+    for shard in SHARDS
+]
+RECORDS = expand("results/{{run}}/provenance/{stage}.json", stage=STAGES)
 SIGNED = ["saliency", "integrated_gradients", "prediction"]
 STRANDS = [".plus", ".minus"] if CONFIG.prepare_windows.stranded else [""]
 SUMMARIES = [f"saliency{strand}.sd" for strand in STRANDS] + ["saliency.abs"]

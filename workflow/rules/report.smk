@@ -37,6 +37,7 @@ rule evaluate_elements:
             named_tracks(input.tracks, ["saliency", "integrated_gradients"]),
         )
         + option(" --predictions", named_tracks(input.tracks, ["prediction"])),
+        contig_names=lambda wildcards: json.dumps(CONFIG.prepare_windows.contig_names),
         attribute=lambda wildcards: section("attribute"),
         settings=lambda wildcards: section("evaluate_elements"),
         fingerprint=FINGERPRINT,
@@ -45,7 +46,8 @@ rule evaluate_elements:
             "evaluate-elements --genome {params.genome:q} --windows {params.windows:q}"
             " --models {input.models:q} --attribute-settings {params.attribute:q}"
             " {params.tracks} --lists peaks={input.peaks:q}"
-            " --elements {input.elements:q} --out {output.table:q}"
+            " --elements {input.elements:q} --contig-names {params.contig_names:q}"
+            " --out {output.table:q}"
         )
 
 
@@ -71,7 +73,11 @@ rule report:
         candidates=rules.candidates.output.table,
         logos=rules.logos.output.index,
         maxima=rules.logos.output.maxima,
+        bed=rules.candidates.output.bed,
+        fasta=rules.candidates.output.fasta,
+        narrow_peak=rules.peaks.output.narrow_peak,
         elements=rules.evaluate_elements.output.table if CONFIG.inputs.elements else [],
+        records=RECORDS,
     output:
         page=report(
             "results/{run}/report.html",
@@ -96,4 +102,5 @@ rule report:
         settings=lambda wildcards: section("report"),
         fingerprint=FINGERPRINT,
     shell:
-        stage("report --run {params.run:q} --out {output.page:q}")
+        # The folder may hold more, left by an earlier configuration: the stage reads what is listed here.
+        stage("report --run {params.run:q} --files {input:q} --out {output.page:q}")

@@ -30,14 +30,14 @@ FACTS = ("device", "seed", "threads")
 
 def files_section(run: RunFolder, *, page: Path) -> Section:
     """List the files of the run, with links relative to the page."""
-    tracks = {f"tracks/{path.name}": _track(path.name) for path in sorted(run.path.glob("tracks/*.bw"))}
+    tracks = {name: _track(Path(name).name) for name in run.matching("tracks/*.bw")}
+    sizes = {name: (run.path / name).stat().st_size for name in run.files}
+    sizes["provenance.json"] = len(run.joined().encode())  # it is written with the page, not before it
     rows = []
     for name, about in (FILES | tracks).items():
-        path = run.path / name
-        if path.is_file():
-            size = path.stat().st_size
-            link = Path(os.path.relpath(path.resolve(), page.resolve().parent)).as_posix()
-            rows.append([Cell(name, name, href=link), words(about), Cell(_size(size), size)])
+        if name in sizes:
+            link = Path(os.path.relpath((run.path / name).resolve(), page.resolve().parent)).as_posix()
+            rows.append([Cell(name, name, href=link), words(about), Cell(_size(sizes[name]), sizes[name])])
     return Section("files", "Files", [Table("Files of this run", ["file", "content", "size"], rows)])
 
 

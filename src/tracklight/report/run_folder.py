@@ -1,8 +1,12 @@
-"""The folder of a run as the page reads it: tables, numbers and images, each absent when its stage did not run."""
+"""The files of a run as the page reads them: tables, numbers and images, each absent when it was not given.
+
+A folder may hold more than the run: seeds, shards and parts of an earlier configuration. Only what is listed counts.
+"""
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -13,7 +17,14 @@ from tracklight.report.style import DPI, data_uri
 
 CSS_DPI = 96
 
-NAMES = {"chrom": str, "contig": str, "name": str, "group": str, "nearest_gene": str, "filter": str, "strand": str}
+TEXT = ["chrom", "contig", "name", "group", "nearest_gene", "filter", "strand", "target", "track"]
+NAMES = dict.fromkeys(TEXT, str)  # a name may look like a number
+
+
+NEEDED = {
+    "windows/windows.json": "description of the windows",
+    "windows/windows.tsv.gz": "index of the windows",
+}
 
 
 @dataclass(frozen=True)
@@ -24,25 +35,29 @@ class RunFolder:
     ----------
     path : Path
         The folder.
+    files : frozenset of str
+        What of it belongs to the run, relative to the folder.
     """
 
     path: Path
+    files: frozenset[str]
 
     def table(self, name: str) -> pd.DataFrame | None:
-        """Read a TSV, or return None when it is not there; a damaged one is an `InputError`."""
-        path = self.path / name
-        if not path.is_file():
+        """Read a TSV, or return None when it was not given; a damaged one is an `InputError`."""
+        if name not in self.files:
             return None
+        path = self.path / name
         try:
-            return pd.read_csv(path, sep="\t", dtype=NAMES)
+            # only an empty field is missing: a contig or a gene may be called NA
+            return pd.read_csv(path, sep="\t", dtype=NAMES, keep_default_na=False, na_values=[""])
         except (OSError, ValueError) as error:
             raise complaint("not a table", where=path, got=error, do="run the stage that writes it again") from None
 
     def facts(self, name: str) -> dict[str, Any] | None:
-        """Read a JSON object, or return None when it is not there; a damaged one is an `InputError`."""
-        path = self.path / name
-        if not path.is_file():
+        """Read a JSON object, or return None when it was not given; a damaged one is an `InputError`."""
+        if name not in self.files:
             return None
+        path = self.path / name
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -52,7 +67,7 @@ class RunFolder:
         return found
 
     def picture(self, name: str, *, alt: str, caption: str, anchor: str = "") -> Picture | None:
-        """Read a PNG, to be shown at the size it was drawn for, or return None when it is not there."""
+        """Read a PNG that a file of the run names, at the size it was drawn for; None when it is not there."""
         path = self.path / name
         if not path.is_file():
             return None
@@ -62,27 +77,59 @@ class RunFolder:
 
     def curves(self) -> dict[str, pd.DataFrame]:
         """Read the training curve of every network, keyed by the name of its folder."""
-        names = sorted(path.parent.name for path in self.path.glob("model/*/metrics.tsv"))
-        tables = {name: self.table(f"model/{name}/metrics.tsv") for name in sorted(names, key=_by_number)}
+        names = sorted({Path(name).parent.name for name in self.matching("model/*/metrics.tsv")}, key=_by_number)
+        tables = {name: self.table(f"model/{name}/metrics.tsv") for name in names}
         return {name: table for name, table in tables.items() if table is not None}
+
+    def matching(self, pattern: str) -> list[str]:
+        """Return the files of the run whose name, relative to the folder, fits a pattern, sorted."""
+        return sorted(name for name in self.files if PurePosixPath(name).match(pattern))
 
     def provenance(self) -> dict[str, dict[str, Any]]:
         """Read the record of every stage, keyed by file name, in the order of finishing.
 
         The record of the page itself is left out: it is written after the page, and belongs to an earlier one.
         """
-        stages = [path for path in self.path.glob("provenance/*.json") if path.stem != "report"]
-        records = {path.stem: self.facts(f"provenance/{path.name}") or {} for path in stages}
+        stages = {Path(name).stem: name for name in self.matching("provenance/*.json")}
+        records = {stage: self.facts(name) or {} for stage, name in stages.items() if stage != "report"}
         return dict(sorted(records.items(), key=lambda item: (str(item[1].get("finished", "")), item[0])))
 
+    def joined(self) -> str:
+        """Return the text of `provenance.json`: the records of all stages."""
+        return json.dumps(self.provenance(), indent=2) + "\n"
 
-def open_run(path: Path) -> RunFolder:
-    """Open a results folder; one without prepared windows is an `InputError`."""
+
+def open_run(path: Path, files: Iterable[str | Path]) -> RunFolder:
+    """Open a results folder.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    files : iterable of path
+        What of it belongs to the run; `windows/windows.json` and `windows/windows.tsv.gz` at least.
+
+    Raises
+    ------
+    InputError
+        When the folder or a file is missing, or a file lies elsewhere.
+    """
     if not path.is_dir():
         raise complaint("run folder not found", where=path, do="give the folder results/<run>")
-    existing_file(path / "windows" / "windows.json", what="description of the windows")
-    existing_file(path / "windows" / "windows.tsv.gz", what="index of the windows")
-    return RunFolder(path)
+    names = frozenset(_inside(path, Path(file)) for file in files)
+    for name, what in NEEDED.items():
+        existing_file(path / name, what=what)
+        if name not in names:
+            raise complaint(f"{what} is not among the files of the run", where=path / name, do="add it to --files")
+    return RunFolder(path, names)
+
+
+def _inside(folder: Path, file: Path) -> str:
+    if not file.resolve().is_relative_to(folder.resolve()):
+        raise complaint("file is outside the run folder", where=file, allowed=f"files in {folder}")
+    if not file.is_file():
+        raise complaint("file of the run not found", where=file, do="run the stage that writes it")
+    return file.resolve().relative_to(folder.resolve()).as_posix()
 
 
 def _by_number(name: str) -> tuple[int, str]:

@@ -17,6 +17,7 @@ from tracklight.genome.intervals import read_bed
 from tracklight.progress import log
 from tracklight.settings import Candidates
 from tracklight.stages import door
+from tracklight.stages.contig_names import add_contig_names, given_contig_names
 
 INTERVAL = ["chrom", "start", "end"]
 
@@ -28,9 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peaks", type=Path, required=True, help="folder written by peaks")
     parser.add_argument("--genes", type=Path, help="genes for annotation: BED6 or GFF3/GTF")
     parser.add_argument("--exclude", type=Path, nargs="+", default=[], help="BED files; elements in them are marked")
-    parser.add_argument(
-        "--contig-names", default="{}", help="JSON: contig names of genes and BED files to the genome's"
-    )
+    add_contig_names(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for candidates.tsv, .bed and .fa")
     door.add_shared_arguments(parser)
 
@@ -67,23 +66,13 @@ def _inputs(arguments: argparse.Namespace) -> dict[str, str | Path]:
 def _genes(arguments: argparse.Namespace, tape: Tape) -> pd.DataFrame:
     if arguments.genes is None:
         return pd.DataFrame({name: [] for name in GENE_COLUMNS})
-    return read_genes(arguments.genes, lengths=tape.lengths, contig_names=_contig_names(arguments))
+    return read_genes(arguments.genes, lengths=tape.lengths, contig_names=given_contig_names(arguments))
 
 
 def _excluded(arguments: argparse.Namespace, tape: Tape) -> pd.DataFrame:
-    names = _contig_names(arguments)
+    names = given_contig_names(arguments)
     found = [read_bed(path, lengths=tape.lengths, contig_names=names)[INTERVAL] for path in arguments.exclude]
     return pd.concat([pd.DataFrame({name: [] for name in INTERVAL}), *found])
-
-
-def _contig_names(arguments: argparse.Namespace) -> dict[str, str]:
-    try:
-        names = json.loads(arguments.contig_names)
-    except json.JSONDecodeError as error:
-        raise complaint("not JSON", where="--contig-names", got=error) from None
-    if not isinstance(names, dict):
-        raise complaint("not a mapping", where="--contig-names", got=arguments.contig_names, allowed='{"chrI": "I"}')
-    return names
 
 
 def _softmasked(genome: Path) -> pd.DataFrame:

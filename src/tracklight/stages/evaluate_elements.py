@@ -15,7 +15,7 @@ from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
 from tracklight.genome.ensemble import Ensemble
-from tracklight.genome.intervals import read_bed
+from tracklight.genome.intervals import BED6, read_bed
 from tracklight.genome.ranking import METRICS, bootstrap_weights, measure
 from tracklight.genome.saliency import Scan, attribute_stretch
 from tracklight.genome.slices import box_mean, surroundings, window_codes, window_track
@@ -24,7 +24,10 @@ from tracklight.models.spec import build, load_checkpoint
 from tracklight.progress import log
 from tracklight.settings import EvaluateElements
 from tracklight.stages import door
+from tracklight.stages.contig_names import add_contig_names, given_contig_names
 
+AT_CONTENT, POSITION_PRIOR, UNTRAINED = "at_content", "position_prior", "untrained{}"  # names of the controls
+ABSOLUTE = "|{}|"  # name of a track's absolute value
 INTERVAL = (0.025, 0.975)  # percentiles of the bootstrap samples: a 95 % interval
 
 
@@ -68,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lists", nargs="+", default=[], metavar="NAME=BED", help="lists to score: by column 5, or by order"
     )
     parser.add_argument("--elements", type=Path, required=True, help="known elements (BED)")
+    add_contig_names(parser)
     parser.add_argument("--out", type=Path, required=True, help="table to write")
     door.add_attribute_settings(parser)
     door.add_shared_arguments(parser)
@@ -78,6 +82,8 @@ def run(arguments: argparse.Namespace) -> None:
     settings = door.stage_settings(arguments, EvaluateElements, section="evaluate_elements")
     tracks, lists = _named(arguments.tracks, what="track"), _named(arguments.lists, what="list")
     predictions = _named(arguments.predictions, what="track")
+    _check_names([*tracks, *map(ABSOLUTE.format, tracks), *predictions, *lists], settings)
+    names = given_contig_names(arguments)
     windows = open_dataset(arguments.genome, arguments.windows)
     files = {
         f"{name}[{i}]": path for name, paths in (tracks | predictions | lists).items() for i, path in enumerate(paths)
@@ -85,7 +91,7 @@ def run(arguments: argparse.Namespace) -> None:
     inputs = windows.inputs | files | {"elements": arguments.elements}
     with door.recorded(arguments, "evaluate-elements", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
-        elements = read_bed(arguments.elements, lengths=windows.tape.lengths)
+        elements = read_bed(arguments.elements, lengths=windows.tape.lengths, contig_names=names)
         known = by_strand(elements, windows.tape, stranded=windows.stranded)
         test = _universe(windows, "test", known)
         if not len(test.rows):
@@ -95,7 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
         scores = [
             *_track_scores(tracks, test, settings.smoothing_bp),
             *_prediction_scores(predictions, test, settings.smoothing_bp),
-            *_list_scores(lists, windows, test),
+            *_list_scores(lists, windows, test, contig_names=names),
             *_control_scores(windows, test, known, settings),
             *_untrained_scores(arguments, windows, test, settings),
         ]
@@ -109,12 +115,27 @@ def _named(given: list[str], *, what: str) -> dict[str, list[Path]]:
         name, equals, paths = text.partition("=")
         if not (name and equals and paths) or name in named:
             raise complaint(f"{what} is not NAME=FILE with a name of its own", got=text, do="for example saliency=a.bw")
-        named[name] = [existing_file(path, what=what) for path in paths.split(",")]
+        named[name] = [_there(path, what=what) for path in paths.split(",")]
         if len(named[name]) > (2 if what == "track" else 1):
             raise complaint(
                 f"too many files for a {what}", got=text, allowed="plus and minus" if what == "track" else 1
             )
     return named
+
+
+def _there(path: str, *, what: str) -> Path:
+    # an empty list is a result: nothing was called
+    return Path(path) if what == "list" and Path(path).is_file() else existing_file(path, what=what)
+
+
+def _check_names(names: list[str], settings: EvaluateElements) -> None:
+    """Refuse a name that two rows of the table would share."""
+    taken = [AT_CONTENT, POSITION_PRIOR, *map(UNTRAINED.format, range(settings.untrained_seeds))]
+    for number, name in enumerate(names):
+        if name in names[:number] or name in taken:
+            raise complaint(
+                "the name of a track or list is that of another or of a control", got=name, do="give it another name"
+            )
 
 
 def _universe(windows: Dataset, split: str, elements: Strands) -> Universe:
@@ -132,7 +153,7 @@ def _track_scores(
     for name, paths in tracks.items():
         values = _read_windows(paths, test)
         yield name, box_mean(values, width)
-        yield f"|{name}|", box_mean(np.abs(values), width)
+        yield ABSOLUTE.format(name), box_mean(np.abs(values), width)
 
 
 def _prediction_scores(
@@ -155,23 +176,29 @@ def _read_windows(paths: list[Path], test: Universe) -> NDArray[np.float32]:
 
 
 def _list_scores(
-    lists: dict[str, list[Path]], windows: Dataset, test: Universe
+    lists: dict[str, list[Path]], windows: Dataset, test: Universe, *, contig_names: dict[str, str]
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     for name, (path,) in lists.items():
-        intervals = read_bed(path, lengths=windows.tape.lengths)
+        intervals = _read_list(path, windows, contig_names)
         yield (
             name,
             list_track(intervals, windows.tape, test.positions, test.reverse, stranded=windows.stranded),
         )
 
 
+def _read_list(path: Path, windows: Dataset, contig_names: dict[str, str]) -> pd.DataFrame:
+    if path.stat().st_size == 0:
+        return pd.DataFrame({column: [] for column in BED6})
+    return read_bed(path, lengths=windows.tape.lengths, contig_names=contig_names)
+
+
 def _control_scores(
     windows: Dataset, test: Universe, elements: Strands, settings: EvaluateElements
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
-    yield "at_content", at_content(test.codes, width=settings.smoothing_bp)
+    yield AT_CONTENT, at_content(test.codes, width=settings.smoothing_bp)
     train = _universe(windows, "train", elements)
     if len(train.rows):
-        yield "position_prior", np.broadcast_to(train.inside.mean(axis=0), test.inside.shape)
+        yield POSITION_PRIOR, np.broadcast_to(train.inside.mean(axis=0), test.inside.shape)
     else:
         log.info("no training window overlaps a known element: position_prior is left out")
 
@@ -187,7 +214,8 @@ def _untrained_scores(
         ensemble = Ensemble((build(spec, seed=seed).for_inference(),), (seed,), spec)
         scan = Scan(ensemble, scanned, "gradient_x_input", windows.stranded)
         tracks = attribute_stretch(around, (0, len(around)), scan, device=torch.device("cpu"))
-        yield f"untrained{seed}", box_mean(np.abs(window_track(tracks, positions, test.reverse)), settings.smoothing_bp)
+        values = np.abs(window_track(tracks, positions, test.reverse))
+        yield UNTRAINED.format(seed), box_mean(values, settings.smoothing_bp)
 
 
 def _measured(

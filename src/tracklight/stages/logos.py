@@ -27,6 +27,10 @@ from tracklight.settings import Logos
 from tracklight.stages import door
 
 SURROUNDINGS_BP = 60  # drawn on both sides of a candidate; a matter of looks only
+READ: dict[str, Any] = {
+    **dict.fromkeys(("chrom", "name", "strand", "filter"), "str"),
+    **dict.fromkeys(("start", "end", "summit", "rank"), "int64"),
+}  # columns of candidates.tsv
 WORDS = 10  # most frequent words kept in logos.json
 
 
@@ -76,7 +80,7 @@ def _check_box(settings: Logos, windows: Dataset) -> None:
 def _draw_candidates(
     out: Path, table: Path, tape: Tape, tracks: tuple[Tracks, Tracks | None], *, settings: Logos
 ) -> list[dict[str, Any]]:
-    rows = pd.read_csv(table, sep="\t", dtype={"chrom": str, "name": str})
+    rows = _read_candidates(table)
     top = rows[rows["filter"] == "PASS"].sort_values("rank", kind="stable").head(settings.top_n)
     drawn = []
     records: list[dict[str, Any]] = top.to_dict("records")  # type: ignore[assignment]
@@ -85,6 +89,14 @@ def _draw_candidates(
         save(candidate_figure(candidate_view(row, tape, *tracks), flank=settings.flank_bp), out / file)
         drawn.append({"name": row["name"], "rank": int(row["rank"]), "file": file})
     return drawn
+
+
+def _read_candidates(path: Path) -> pd.DataFrame:
+    try:
+        # text stays as it stands: a contig may be called NA
+        return pd.read_csv(path, sep="\t", usecols=list(READ), dtype=READ, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise complaint("not a candidate table", where=path, got=error, do="give candidates.tsv") from None
 
 
 def candidate_view(row: dict[str, Any], tape: Tape, saliency: Tracks, integrated: Tracks | None) -> View:
