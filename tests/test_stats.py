@@ -121,27 +121,3 @@ def test_auroc_equals_the_rank_sum_and_auprc_the_mean_precision_at_hits():
 def test_ranking_metrics_are_nan_when_a_class_is_missing(labels):
     assert np.isnan(stats.auroc([0.1, 0.2], labels))
     assert np.isnan(stats.auprc([0.1, 0.2], labels))
-
-
-def test_bootstrap_of_a_mean_covers_the_normal_interval():
-    values = np.random.default_rng(2).normal(size=400)
-    low, high = stats.bootstrap_groups(
-        lambda rows: values[rows].mean(), np.arange(400), n=2000, generator=np.random.default_rng(3)
-    )
-    half = 1.96 * values.std() / 20
-    assert low == pytest.approx(values.mean() - half, abs=0.01)
-    assert high == pytest.approx(values.mean() + half, abs=0.01)
-
-
-def test_bootstrap_draws_whole_groups():
-    groups = np.array(["x", "y", "x", "y", "x"])
-    seen = set()
-    stats.bootstrap_groups(
-        lambda rows: seen.add(tuple(sorted(rows.tolist()))) or 0.0, groups, n=50, generator=np.random.default_rng(4)
-    )
-    assert seen == {(0, 0, 2, 2, 4, 4), (0, 1, 2, 3, 4), (1, 1, 3, 3)}
-
-
-def test_bootstrap_of_a_statistic_that_is_always_nan_is_nan():
-    interval = stats.bootstrap_groups(lambda _: float("nan"), [0, 1], n=5, generator=np.random.default_rng(5))
-    assert np.isnan(interval).all()

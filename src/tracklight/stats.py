@@ -1,4 +1,4 @@
-"""Statistics of scores: empirical p-values, false discovery rate, calibration, ranking, bootstrap over groups.
+"""Statistics of scores: empirical p-values, false discovery rate, calibration, ranking.
 
 What lives here: functions on plain arrays. May import: numpy, scipy, scikit-learn, errors.
 To add: one function with its closed-form or brute-force witness in `tests/test_stats.py`.
@@ -18,6 +18,7 @@ from tracklight.errors import complaint
 
 Floats = NDArray[np.float64]
 Calibrator = Callable[[ArrayLike], Floats]
+CALLED = {"called_q05": 0.05, "called_q10": 0.10, "called_q20": 0.20}  # column that counts peaks, and its highest q
 
 
 def empirical_p(scores: ArrayLike, null: ArrayLike) -> Floats:
@@ -176,49 +177,6 @@ def auroc(scores: ArrayLike, labels: ArrayLike) -> float:
 def auprc(scores: ArrayLike, labels: ArrayLike) -> float:
     """Return the average precision (area under the precision-recall staircase); NaN when one class is missing."""
     return float(average_precision_score(labels, scores)) if _both_classes(labels) else float("nan")
-
-
-def bootstrap_groups(
-    statistic: Callable[[NDArray[np.int64]], float],
-    groups: ArrayLike,
-    *,
-    n: int,
-    generator: np.random.Generator,
-    level: float = 0.95,
-) -> tuple[float, float]:
-    """Return the percentile interval of a statistic when whole groups are drawn with replacement.
-
-    Parameters
-    ----------
-    statistic : callable
-        From row numbers, int64 `(row,)` with repeats, to a number; samples where it is NaN are left out.
-    groups : array_like (row,)
-        Label of the group of each row; `np.arange(rows)` for the ordinary bootstrap.
-    n : int
-        Number of samples.
-    generator : numpy.random.Generator
-        Source of randomness.
-    level : float
-        Coverage of the interval.
-
-    Returns
-    -------
-    tuple of float
-        Lower and upper end; NaN when the statistic is NaN in every sample.
-
-    References
-    ----------
-    Davison and Hinkley (1997), Bootstrap Methods and their Application, sections 3.8 and 5.3.
-    """
-    _, group, count = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
-    rows = np.split(np.argsort(group, kind="stable"), np.cumsum(count)[:-1])
-    drawn = (generator.integers(0, len(rows), len(rows)) for _ in range(n))
-    values = np.array([statistic(np.concatenate([rows[g] for g in sample])) for sample in drawn])
-    values = values[~np.isnan(values)]
-    if not values.size:
-        return float("nan"), float("nan")
-    low, high = np.quantile(values, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def _both_classes(labels: ArrayLike) -> bool:

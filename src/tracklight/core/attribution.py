@@ -7,7 +7,6 @@ Koo 2023, Genome Biology 24:109).
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -15,14 +14,6 @@ from torch import Tensor, nn
 from tracklight.errors import one_of
 
 Model = nn.Module | Callable[[Tensor], Tensor]
-
-
-class Method(Protocol):
-    """An attribution method."""
-
-    def __call__(self, model: Model, x: Tensor, *, target: int = 0) -> Tensor:
-        """Return the attribution of output `target`, shaped like `x`."""
-        ...
 
 
 def gradient(model: Model, x: Tensor, *, target: int = 0) -> Tensor:

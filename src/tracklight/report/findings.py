@@ -16,8 +16,8 @@ from tracklight.report.trust_figures import (
     null_figure,
     reliability_figure,
 )
+from tracklight.stats import CALLED
 
-CALLED = {"called_q05": 0.05, "called_q10": 0.10, "called_q20": 0.20}
 CANDIDATE_COLUMNS = {
     "rank": "rank",
     "name": "name",

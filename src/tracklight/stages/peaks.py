@@ -31,9 +31,8 @@ from tracklight.genome.shards import Tracks, load_tracks
 from tracklight.progress import log
 from tracklight.settings import Peaks
 from tracklight.stages import door
-from tracklight.stats import benjamini_hochberg, empirical_p, reliability_curve, uniformity_check
+from tracklight.stats import CALLED, benjamini_hochberg, empirical_p, reliability_curve, uniformity_check
 
-LEVELS = (0.05, 0.1, 0.2)
 INACTIVE_BLOCK_BP = 10_000  # the inactive null is checked on alternate blocks, so that neighbours stay together
 
 
@@ -157,7 +156,7 @@ def _inactive(peaks: pd.DataFrame, data: Dataset, scan: Scan) -> pd.DataFrame:
 
 
 def _summary(name: str, null: np.ndarray, height: np.ndarray, q: np.ndarray, *, check: float) -> dict[str, Any]:
-    called = {f"called_q{round(level * 100):02d}": int((q <= level).sum()) for level in LEVELS}
+    called = {column: int((q <= level).sum()) for column, level in CALLED.items()}
     log.info("null %s: %d null peaks, %s, self-check P(p < .05) = %.3f", name, len(null), called, check)
     return {
         "null": name,
