@@ -92,6 +92,25 @@ def test_a_broken_contig_table_is_refused(folder):
         open_tape(folder)
 
 
+@pytest.mark.parametrize("table", [[4, 3], {"chrB": "4"}, {"chrB": 7.0}, {"chrB": 8, "chrA": -1}, {"a": True}, None])
+def test_contigs_that_are_no_mapping_to_positive_lengths_are_refused(folder, table):
+    (folder / "contigs.json").write_text(json.dumps(table))
+    with pytest.raises(InputError, match=r"contigs.json: not a table of contigs; allowed: a mapping of contig names"):
+        open_tape(folder)
+
+
+def test_a_contig_longer_than_any_number_is_refused(folder):
+    (folder / "contigs.json").write_text(json.dumps({"chrB": 10**30}))
+    with pytest.raises(InputError, match=r"codes and contigs differ in length; got 7; allowed: 10{30}"):
+        open_tape(folder)
+
+
+def test_a_single_number_in_place_of_codes_is_refused(folder):
+    np.save(folder / "codes.npy", np.uint8(7))
+    with pytest.raises(InputError, match=r"codes.npy: not codes along positions; run prepare-genome again"):
+        open_tape(folder)
+
+
 def test_codes_that_do_not_fill_the_contigs_are_refused(folder):
     (folder / "contigs.json").write_text(json.dumps({"chrB": 4, "chrA": 4}))
     with pytest.raises(InputError, match="codes and contigs differ in length; got 7; allowed: 8"):

@@ -77,8 +77,52 @@ def test_a_truncated_checkpoint_is_refused(tmp_path):
     path = tmp_path / "model.pt"
     save_checkpoint(path, checkpoint_of(SPECS[0]))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(InputError, match=r"model.pt: not a whole checkpoint"):
+    with pytest.raises(InputError, match=r"model.pt: not a whole checkpoint; delete it and train again$"):
         load_checkpoint(path)
+
+
+def stored_with(folder, **changes):
+    """A checkpoint file with fields changed; those of the spec are named `spec_...`, None removes one."""
+    save_checkpoint(folder / "model.pt", checkpoint_of(SPECS[0]))
+    stored = torch.load(folder / "model.pt", weights_only=True)
+    for name, value in changes.items():
+        place = stored["spec"] if name.startswith("spec_") else stored
+        name = name.removeprefix("spec_")
+        place.pop(name, None) if value is None else place.update({name: value})
+    torch.save(stored, folder / "model.pt")
+    return folder / "model.pt"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"decode": None}, r"model.pt: checkpoint: missing field; got decode; allowed: spec, weights"),
+        ({"author": "x"}, r"model.pt: checkpoint: unknown field; got author"),
+        ({"weights": [1.0]}, r"checkpoint: field weights is of another type; got list; allowed: dict"),
+        ({"weights": {"output.bias": 1.0}}, r"model.pt: field weights holds something else than Tensor"),
+        ({"spec": "valid_conv"}, r"checkpoint: field spec is of another type; got str; allowed: dict"),
+        ({"spec_length": None}, r"model.pt: spec: missing field; got length"),
+        ({"spec_width": 3}, r"model.pt: spec: unknown field; got width"),
+        ({"spec_length": "40"}, r"spec: field length is of another type; got str; allowed: int"),
+        ({"spec_length": 0}, r"spec: field length is empty; got 0"),
+        ({"spec_targets": ()}, r"spec: field targets is empty; got 0"),
+        ({"spec_targets": (1, 2)}, r"model.pt: field targets holds something else than str"),
+        ({"spec_arch": "lstm"}, r"model.pt: unknown architecture; got 'lstm'; allowed: valid_conv"),
+        ({"spec_options": VALID | {"depth": 3}}, r"options: missing or unknown option; got depth; allowed: filters"),
+        ({"spec_options": {"filters": 4}}, r"options: missing or unknown option; got batch_norm, .*kernels"),
+    ],
+)
+def test_a_checkpoint_of_another_content_names_the_field(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        load_checkpoint(stored_with(tmp_path, **changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [{"filters": "many"}, {"filters": -1}, {"filters": 1.5}, {"kernels": 5}])
+def test_options_that_describe_no_network_are_refused(tmp_path, wrong):
+    path = stored_with(tmp_path, spec_options=VALID | wrong)
+    with pytest.raises(InputError, match=r"model.pt: options: options do not describe a network; got .*train again"):
+        load_model(path)
 
 
 def test_weights_that_do_not_fit_the_network_are_refused(tmp_path):
@@ -91,8 +135,10 @@ def test_weights_that_do_not_fit_the_network_are_refused(tmp_path):
 
 def test_a_checkpoint_that_would_run_code_is_refused(tmp_path):
     torch.save(torch.nn.Linear(1, 1), tmp_path / "model.pt")
-    with pytest.raises(InputError, match=r"not a whole checkpoint"):
+    with pytest.raises(InputError, match=r"not a whole checkpoint") as caught:
         load_checkpoint(tmp_path / "model.pt")
+    assert "weights_only" not in str(caught.value)
+    assert "\x1b" not in str(caught.value)
 
 
 def test_an_unknown_architecture_is_refused_with_the_known_ones():

@@ -78,17 +78,20 @@ def open_tape(folder: str | Path) -> Tape:
     """Open the tape in `folder`, memory-mapped and read-only; a damaged one is an `InputError`."""
     folder = Path(folder)
     try:
-        lengths: dict[str, int] = json.loads((folder / CONTIG_FILE).read_text())
+        lengths = json.loads((folder / CONTIG_FILE).read_text(encoding="utf-8"))
         data = np.load(folder / DATA_FILE, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise complaint("not a prepared genome", where=folder, got=error, do="run prepare-genome") from None
-    offsets = np.concatenate([[0], np.cumsum(list(lengths.values()))]).astype(np.int64)
-    if data.shape[-1] != offsets[-1]:
+    again = "run prepare-genome again"
+    if not isinstance(lengths, dict) or not all(type(length) is int and length > 0 for length in lengths.values()):
+        allowed = "a mapping of contig names to positive whole numbers"
+        raise complaint("not a table of contigs", where=folder / CONTIG_FILE, allowed=allowed, do=again)
+    if not isinstance(data, np.ndarray) or not data.ndim:
+        raise complaint("not codes along positions", where=folder / DATA_FILE, do=again)
+    total = sum(lengths.values())
+    if data.shape[-1] != total:
         raise complaint(
-            "codes and contigs differ in length",
-            where=folder,
-            got=data.shape[-1],
-            allowed=int(offsets[-1]),
-            do="run prepare-genome again",
-        )
+            "codes and contigs differ in length", where=folder, got=data.shape[-1], allowed=total, do=again
+        )  # fmt: skip
+    offsets = np.concatenate([[0], np.cumsum(list(lengths.values()))]).astype(np.int64)
     return Tape(data, tuple(lengths), offsets)

@@ -20,6 +20,7 @@ def load_tensors(path: Path, *, what: str) -> dict[str, Any]:
     try:
         stored = torch.load(path, map_location="cpu", weights_only=True)
     except (*DAMAGED, *DAMAGED_FORMATS) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        # PyTorch's own words advise to switch its protection off, and are coloured: they are not passed on.
+        reason = error.strerror if isinstance(error, PermissionError) else None
         raise complaint(f"not a whole {what}", where=path, got=reason, do="delete it and train again") from None
     return stored if isinstance(stored, dict) else {}

@@ -1,5 +1,7 @@
 """What a model is, how it is built, and how it is kept: the checkpoint."""
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from tracklight.models.residual_dilated import ResidualDilated
 from tracklight.models.valid_conv import ValidConv
 
 FORMAT = 1
+STORED = {"spec": dict, "weights": dict, "decode": str, "settings": dict, "provenance": dict}
+STORED_SPEC = {"arch": str, "channels": int, "length": int, "targets": tuple, "options": dict}
+TRAIN_AGAIN = "delete it and train again"
 ARCHITECTURES: dict[str, type[Network]] = {"valid_conv": ValidConv, "residual_dilated": ResidualDilated}
 
 
@@ -83,7 +88,7 @@ def save_checkpoint(path: str | Path, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
-    """Read a checkpoint, weights only; another format or a damaged file is an `InputError`."""
+    """Read a checkpoint, weights only; another format, another content or a damaged file is an `InputError`."""
     stored = load_tensors(existing_file(path, what="checkpoint"), what="checkpoint")
     if stored.get("format") != FORMAT:
         raise complaint(
@@ -93,20 +98,55 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             allowed=FORMAT,
             do="train again, or use the version of tracklight that wrote it",
         )
-    spec = stored["spec"]
-    return Checkpoint(
-        spec=ModelSpec(**{**spec, "targets": tuple(spec["targets"])}),
-        **{name: stored[name] for name in ("weights", "decode", "settings", "provenance")},
-    )
+    fields = {name: value for name, value in stored.items() if name != "format"}
+    _check_fields(fields, STORED, where=f"{path}: checkpoint")
+    _check_fields(fields["spec"], STORED_SPEC, where=f"{path}: spec")
+    _check_values(ModelSpec(**fields["spec"]), fields["weights"], path)
+    return Checkpoint(**{**fields, "spec": ModelSpec(**fields["spec"])})
 
 
 def load_model(path: str | Path) -> tuple[Network, ModelSpec, Checkpoint]:
     """Read a checkpoint and build its network, ready for inference, on the CPU."""
     checkpoint = load_checkpoint(path)
-    model = build(checkpoint.spec, seed=0)
+    try:
+        model = build(checkpoint.spec, seed=0)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError, LookupError):
+        raise complaint(
+            "options do not describe a network", where=f"{path}: options", got=checkpoint.spec.options, do=TRAIN_AGAIN
+        ) from None
     try:
         model.load_state_dict(checkpoint.weights)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1]
         raise complaint("weights do not fit the network", where=path, got=reason, do="train again") from None
     return model.for_inference(), checkpoint.spec, checkpoint
+
+
+def _check_fields(found: Mapping[str, Any], wanted: Mapping[str, type], *, where: str) -> None:
+    """Raise `InputError` for the first field that is missing, unknown, or of another type than is written."""
+    for name in [*wanted, *(name for name in found if name not in wanted)]:
+        if name not in found or name not in wanted:
+            fault = "unknown field" if name in found else "missing field"
+            raise complaint(fault, where=where, got=name, allowed=list(wanted), do=TRAIN_AGAIN)
+        if not isinstance(found[name], wanted[name]) or isinstance(found[name], bool):
+            kind = type(found[name]).__name__
+            raise complaint(
+                f"field {name} is of another type", where=where, got=kind, allowed=wanted[name].__name__, do=TRAIN_AGAIN
+            )
+
+
+def _check_values(spec: ModelSpec, weights: Mapping[Any, Any], path: str | Path) -> None:
+    one_of(spec.arch, ARCHITECTURES, what="architecture", where=path)
+    sizes = {"channels": spec.channels, "length": spec.length, "targets": len(spec.targets)}
+    for name, size in sizes.items():
+        if size < 1:
+            raise complaint(f"field {name} is empty", where=f"{path}: spec", got=size, do=TRAIN_AGAIN)
+    for name, values, kind in (("targets", spec.targets, str), ("weights", weights.values(), torch.Tensor)):
+        if not all(isinstance(value, kind) for value in values):
+            raise complaint(f"field {name} holds something else than {kind.__name__}", where=path, do=TRAIN_AGAIN)
+    parameters = inspect.signature(ARCHITECTURES[spec.arch]).parameters.values()
+    allowed = [parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY]
+    different = sorted(set(allowed) ^ set(map(str, spec.options)))
+    if different:
+        fault = "missing or unknown option"
+        raise complaint(fault, where=f"{path}: options", got=different, allowed=allowed, do=TRAIN_AGAIN)
