@@ -23,13 +23,13 @@ def complaint(
     return InputError("; ".join(" ".join(part.split()) for part in parts))
 
 
-def existing_file(path: str | Path, *, what: str) -> Path:
-    """Return `path` when it is a readable, non-empty file, else raise `InputError`."""
+def existing_file(path: str | Path, *, what: str, may_be_empty: bool = False) -> Path:
+    """Return `path` when it is a file that is not empty (unless it may be), else raise `InputError`."""
     path = Path(path)
     if not path.is_file():
         raise complaint(f"{what} not found", where=path, do="check the path in the configuration")
-    if path.stat().st_size == 0:
-        raise complaint(f"{what} is empty", where=path)
+    if path.stat().st_size == 0 and not may_be_empty:
+        raise complaint(f"{what} is empty", where=path, do="copy or make it again")
     return path
 
 

@@ -43,6 +43,25 @@ def test_transcripts_stand_in_where_no_gene_is_listed(tmp_path, name):
     assert genes.to_numpy().tolist() == [["I", 10, 20, "ABC", "-"]]
 
 
+def test_a_gene_around_the_origin_of_a_circular_genome_is_cut_at_the_end_and_logged(tmp_path, caplog):
+    caplog.set_level("INFO", logger="tracklight")
+    text = "II\tx\tgene\t490\t520\t.\t+\t.\tName=repA\nI\tx\tgene\t1\t1000\t.\t-\t.\tName=all\n"
+    genes = read_genes(write(tmp_path, text, "g.gff3"), lengths=LENGTHS)
+    assert genes.to_numpy().tolist() == [["II", 489, 500, "repA", "+"], ["I", 0, 1000, "all", "-"]]
+    assert genes.end.dtype == np.int64
+    assert "g.gff3: 1 genes run past the end of their contig and are cut there (repA)" in caplog.text
+
+
+@pytest.mark.parametrize(("name", "empty"), [("g.bed", True), ("g.gff3", False)])
+def test_a_file_of_no_bytes_is_a_list_without_genes_as_bed_only(tmp_path, name, empty):
+    path = write(tmp_path, "", name)
+    if empty:
+        assert read_genes(path, lengths=LENGTHS).empty
+    else:
+        with pytest.raises(InputError, match=r"g.gff3: gene annotation is empty"):
+            read_genes(path, lengths=LENGTHS)
+
+
 def test_bed6_stays_zero_based(tmp_path):
     genes = read_genes(write(tmp_path, "I\t0\t10\tthrA\t0\t-\n", "g.bed"), lengths=LENGTHS)
     assert genes.to_numpy().tolist() == [["I", 0, 10, "thrA", "-"]]
@@ -65,7 +84,7 @@ def test_contig_mismatch_lists_both_name_sets_and_the_setting(tmp_path):
         ("I\tx\texon\t1\t5\t.\t+\t.\tID=a\n", "no genes in the annotation"),
         ("I\tx\tgene\t0\t5\t.\t+\t.\tID=a\n", "line 1: region beyond the contig; got I:-1-5"),
         ("I\tx\tgene\t9\t5\t.\t+\t.\tID=a\n", "line 1: end is not after start; got 8-5"),
-        ("II\tx\tgene\t9\t501\t.\t+\t.\tID=a\n", "line 1: region beyond the contig; got II:8-501; allowed: 0-500"),
+        ("II\tx\tgene\t501\t502\t.\t+\t.\tID=a\n", "line 1: region beyond the contig; got II:500-502; allowed: 0-500"),
         ("I\tx\tgene\tone\t5\t.\t+\t.\tID=a\n", "line 1: start is not a whole number; got 'one'"),
         ("I\tx\tgene\t1\t5\t.\tW\t.\tID=a\n", "line 1: unknown strand; got 'W'"),
         ("I\tx\tgene\t1\t5\n", "line 1: wrong number of tab-separated columns; got 5; allowed: 9"),

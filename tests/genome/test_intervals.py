@@ -34,8 +34,10 @@ def test_every_width_and_header_line_of_bed_is_read(tmp_path, width, name):
     assert table.strand[0] == ("+" if width >= 6 else ".")
 
 
-def test_a_bed_without_intervals_gives_an_empty_table(tmp_path):
-    table = read_bed(bed(tmp_path, "# nothing passed\n"), lengths=LENGTHS)
+@pytest.mark.parametrize("text", ["# nothing passed\n", ""])
+@pytest.mark.parametrize("name", ["a.bed", "a.bed.gz"])
+def test_a_bed_without_intervals_gives_an_empty_table(tmp_path, text, name):
+    table = read_bed(bed(tmp_path, text, name), lengths=LENGTHS)
     assert (len(table), table.start.dtype) == (0, np.int64)
 
 

@@ -22,7 +22,9 @@ def read(folder, text, **changes):
     return read_regions(path, lengths=LENGTHS, settings=settings(**changes))
 
 
-@pytest.mark.parametrize("start", ["", "#", "## made by hand\n\n", "## a\n#"])
+@pytest.mark.parametrize(
+    "start", ["", "#", "## made by hand\n\n", "## a\n#", "# a\n# b c\n", "# a\n\n#", "\ufeff", "\ufeff#"]
+)
 def test_rows_keep_the_line_number_of_the_file(tmp_path, start):
     table = read(tmp_path, start + HEADER + "I\t0\t10\tx\t+\t1.5\n\nII\t5\t8\t\t-\tNA\n")
     first = start.count("\n") + 2
@@ -102,7 +104,26 @@ def test_missing_columns_name_the_setting_and_what_exists(tmp_path, changes, com
         read(tmp_path, HEADER + "I\t0\t10\tx\t+\t1\n", **changes)
 
 
-@pytest.mark.parametrize("text", [HEADER, "## only a note\n"])
+def test_a_bed_without_header_is_told_that_it_needs_one(tmp_path):
+    wanted = "chrom, start, end, name, strand, expression"
+    complaint = f"region table has no header line; got I, 0, 10, x, [+], 1.5; put a line with the .* by tabs: {wanted}"
+    with pytest.raises(InputError, match=complaint):
+        read(tmp_path, "# measured\nI\t0\t10\tx\t+\t1.5\nI\t5\t20\ty\t+\t1.0\n")
+
+
+@pytest.mark.parametrize("start", ["#", "# note\n#", "# note\n"])
+def test_a_header_with_other_names_is_still_known_as_the_header(tmp_path, start):
+    text = start + HEADER.replace("chrom", "seq") + "I\t0\t10\tx\t+\t1\n"
+    with pytest.raises(InputError, match="missing column; got 'chrom'; allowed: seq, start, end"):
+        read(tmp_path, text)
+
+
+def test_a_target_may_not_take_the_name_of_the_activity_of_another(tmp_path):
+    with pytest.raises(InputError, match=r"not usable as the name of a target; got 'x.active'; every target needs"):
+        read(tmp_path, "chrom\tstart\tend\tname\tstrand\tx\tx.active\nI\t0\t9\ta\t+\t1\t1\n", targets=["x", "x.active"])
+
+
+@pytest.mark.parametrize("text", [HEADER, "## only a note\n", "# only a comment\n# another\n"])
 def test_a_table_without_rows_is_refused(tmp_path, text):
     with pytest.raises(InputError, match=r"regions.tsv: region table has no rows"):
         read(tmp_path, text)

@@ -137,3 +137,16 @@ def test_a_split_without_windows_is_an_error_with_counts_and_remedy(values, reme
     table = assign(windows(("a", 0, "test"), ("a", 50, "test")), block_bp=1000, **values)
     with pytest.raises(InputError, match=rf"regions.tsv: a split has no windows; got train \d, .*{remedy}"):
         check_splits(table, settings=Split(**values), where="regions.tsv")
+
+
+@pytest.mark.parametrize("by", ["chromosome", "block", "column"])
+def test_test_windows_of_a_single_group_are_an_error_that_names_the_block_length(by):
+    table = windows(("a", 5, "train"), ("b", 5, "validation"), ("c", 5, "test"), ("c", 900, "test"))
+    halves = table.assign(group=table.contig + ":" + (table.start // 500 * 500).astype(str))
+    check_splits(halves, settings=Split(by=by, block_bp=500), where="regions.tsv")
+    whole = table.assign(group=table.contig + ":0")
+    complaint = (
+        "regions.tsv: too few groups of test windows .*; got c:0; allowed: 2 .*split.block_bp smaller .it is 1000."
+    )
+    with pytest.raises(InputError, match=complaint):
+        check_splits(whole, settings=Split(by=by, block_bp=1000), where="regions.tsv")

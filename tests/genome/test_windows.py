@@ -20,7 +20,7 @@ def settings(**changes):
         "anchor": "five_prime",
         "upstream_bp": 4,
         "downstream_bp": 6,
-        "split": {"by": "column", "column": "split"},
+        "split": {"by": "column", "column": "split", "block_bp": 20},
     }
     return validate(PrepareWindows, {**values, **changes}, where="prepare_windows")
 
@@ -35,7 +35,11 @@ def table(*rows):
 
 
 PLAIN = tape(b="ACGT" * 50, a="TTTT" * 50)
-KEPT = (("b", 100, 110, "v", "+", 1.0, "validation"), ("b", 150, 160, "t", "+", 1.0, "test"))
+KEPT = (
+    ("b", 100, 110, "v", "+", 1.0, "validation"),
+    ("b", 150, 160, "t", "+", 1.0, "test"),
+    ("b", 170, 180, "s", "+", 1.0, "test"),
+)
 
 
 def make(*rows, genome=PLAIN, **changes):
@@ -94,7 +98,7 @@ def test_the_reverse_complement_of_genome_and_table_gives_the_mirrored_window(st
 
 def test_unstranded_assays_keep_every_window_forward():
     index, _ = make(("b", 20, 30, "x", "-", 1.0, "train"), stranded=False)
-    assert index.reverse.tolist() == [0, 0, 0]
+    assert index.reverse.tolist() == [0, 0, 0, 0]
     assert index.start.tolist()[0] == 24
 
 
@@ -106,8 +110,8 @@ def test_the_index_is_sorted_by_contig_order_start_and_strand():
         ("b", 10, 20, "4", "+", 4.0, "train"),
         ("b", 58, 68, "5", "+", 5.0, "train"),
     )
-    assert index.name.tolist() == ["4", "3", "5", "2", "v", "t", "1"]
-    assert index.start.tolist() == [6, 50, 54, 54, 96, 146, 16]
+    assert index.name.tolist() == ["4", "3", "5", "2", "v", "t", "s", "1"]
+    assert index.start.tolist() == [6, 50, 54, 54, 96, 146, 166, 16]
     assert list(index.columns) == [
         "contig", "start", "reverse", "group", "split", "name", "expression", "expression.active",
     ]  # fmt: skip
@@ -125,11 +129,11 @@ def test_values_are_floored_then_logged_and_activity_uses_the_raw_value():
 
 def test_a_window_measured_for_one_of_two_targets_is_kept_with_the_other_empty():
     rows = table(("b", 20, 30, "x", "+", 3.0, "train"), ("b", 40, 50, "y", "+", np.nan, "train"), *KEPT)
-    rows["other"] = [np.nan, np.nan, 1.0, 2.0]
+    rows["other"] = [np.nan, np.nan, 1.0, 2.0, 2.0]
     both = settings(targets=["expression", "other"])
     index, dropped = make_windows(rows, tape=PLAIN, settings=both, where="regions.tsv")
-    assert index["other.active"].isna().tolist() == [True, False, False]
-    assert index["other.active"].tolist()[1:] == [0, 1]
+    assert index["other.active"].isna().tolist() == [True, False, False, False]
+    assert index["other.active"].tolist()[1:] == [0, 1, 1]
     assert dropped.to_numpy().tolist() == [[3, "b", 40, 50, "y", "no_value"]]
 
 
@@ -161,7 +165,7 @@ def test_n_is_allowed_up_to_the_fraction_of_the_settings():
     genome = tape(b="ACGTACGTAN" + "NACGTACGTA" * 25)
     at_limit, over = ("b", 4, 9, "x", "+", 1.0, "train"), ("b", 9, 12, "y", "+", 1.0, "train")
     index, dropped = make(at_limit, over, genome=genome, max_n_fraction=0.1)
-    assert index.name.tolist() == ["x", "v", "t"]
+    assert index.name.tolist() == ["x", "v", "t", "s"]
     assert dropped.name.tolist() == ["y"]
 
 
@@ -172,13 +176,15 @@ def test_the_copy_in_the_later_split_survives_a_duplicate_and_the_first_within_a
         ("b", 20, 30, "second test copy", "+", 3.0, "test"),
         ("b", 60, 70, "x", "+", 3.0, "train"),
     )
-    assert index.name.tolist() == ["first test copy", "x", "v", "t"]
+    assert index.name.tolist() == ["first test copy", "x", "v", "t", "s"]
     assert dropped.reason.tolist() == ["duplicate", "duplicate"]
 
 
 def test_all_rows_dropped_is_an_error_with_counts():
     rows = table(("b", 0, 9, "x", "+", 1.0, "train"), ("b", 60, 70, "y", "+", np.nan, "test"))
-    with pytest.raises(InputError, match=r"regions.tsv: all regions were dropped; got 1 beyond_contig, 1 no_value"):
+    with pytest.raises(
+        InputError, match=r"regions.tsv: all regions were dropped; got 1 beyond_contig, 1 no_value; check the value"
+    ):
         make_windows(rows, tape=PLAIN, settings=settings(), where="regions.tsv")
 
 

@@ -11,13 +11,13 @@ from tracklight.settings import Config, validate
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = "chrom\tstart\tend\tname\tstrand\texpression\tfold\n"
-ROWS = "a\t10\t20\tx\t+\t4\ttrain\na\t40\t50\ty\t-\t0.5\tvalidation\na\t70\t80\tz\t+\t1\ttest\na\t0\t3\tw\t+\t1\ttest\n"
+ROWS = "a\t10\t20\tx\t+\t4\ttrain\na\t40\t50\ty\t-\t0.5\tvalidation\na\t70\t80\tz\t+\t1\ttest\na\t0\t3\tw\t+\t1\ttest\na\t90\t94\tu\t+\t1\ttest\n"
 SETTINGS = {
     "active_above": 1.0,
     "anchor": "five_prime",
     "upstream_bp": 4,
     "downstream_bp": 6,
-    "split": {"by": "column", "column": "fold"},
+    "split": {"by": "column", "column": "fold", "block_bp": 20},
 }
 
 
@@ -40,8 +40,9 @@ def test_the_three_files_are_written_as_the_formats_say(genome, tmp_path):
     index = pd.read_csv(tmp_path / "out" / "windows.tsv.gz", sep="\t")
     assert index.to_numpy().tolist() == [
         ["a", 6, 0, "a:0:train", "train", "x", 2.0, 1],
-        ["a", 44, 1, "a:0:validation", "validation", "y", -1.0, 0],
-        ["a", 66, 0, "a:0:test", "test", "z", 0.0, 0],
+        ["a", 44, 1, "a:40:validation", "validation", "y", -1.0, 0],
+        ["a", 66, 0, "a:60:test", "test", "z", 0.0, 0],
+        ["a", 86, 0, "a:80:test", "test", "u", 0.0, 0],
     ]
     assert list(index.columns) == [
         "contig", "start", "reverse", "group", "split", "name", "expression", "expression.active",

@@ -13,10 +13,9 @@ from numpy.typing import NDArray
 from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
 from tracklight.errors import complaint
 from tracklight.genome.decode import one_hot
+from tracklight.genome.windows import FACTS_FILE, INDEX_FILE
 from tracklight.learning.examples import Examples, Windows, make_examples
 
-INDEX_FILE = "windows.tsv.gz"
-FACTS_FILE = "windows.json"
 COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
 
 

@@ -13,6 +13,7 @@ from tracklight.genome.text import opened
 
 BASES = "ACGT"
 N_CODE = 4
+SOFTMASK_FILE = "softmask.bed"  # in the folder of prepare-genome
 IUPAC = "ACGTNRYSWKMBDHV"
 CHUNK_BYTES = 1 << 24
 WHITESPACE = b" \t\r\n\v\f"
@@ -94,8 +95,9 @@ def keep_contigs(contigs: Iterator[Contig], wanted: list[str] | None) -> Iterato
     unknown = [name for name in wanted or [] if name not in existing]
     if unknown or wanted == []:
         raise complaint(
-            "unknown contig", where="prepare_genome.contigs", got=unknown or "an empty list", allowed=existing
-        )
+            "unknown contig", where="prepare_genome.contigs", got=unknown or "an empty list", allowed=existing,
+            do="correct the setting; null keeps all contigs",
+        )  # fmt: skip
 
 
 def decode_codes(codes: NDArray[np.uint8]) -> str:
@@ -133,11 +135,16 @@ def _pieces(handle: BinaryIO) -> Iterator[tuple[bytes | None, bytes]]:
 def _name(header: bytes, seen: set[str], path: str | Path) -> str:
     words = header.split()
     if not words or header[:1].isspace():
-        raise complaint("contig without a name", where=path, got=repr(header[:40]), do=f"it is contig {len(seen) + 1}")
+        raise complaint(
+            f"contig {len(seen) + 1} without a name", where=path, got=repr(header[:40]),
+            do="write its name right after '>'",
+        )  # fmt: skip
     try:
         name = words[0].decode("utf-8")
     except UnicodeDecodeError:
-        raise complaint("contig name is not text", where=path, got=repr(words[0][:40])) from None
+        raise complaint(
+            "contig name is not text", where=path, got=repr(words[0][:40]), do="write it in ASCII or UTF-8"
+        ) from None
     if name in seen:
         raise complaint("duplicate contig", where=path, got=name, do="give every contig its own name")
     seen.add(name)
@@ -154,8 +161,9 @@ def _encode(letters: bytes, where: str, *, offset: int) -> NDArray[np.uint8]:
 def _bad_letter(letters: bytes, where: str, *, at: int, offset: int) -> InputError:
     letter = letters.translate(None, WHITESPACE)[at : at + 1]
     return complaint(
-        f"not a DNA letter at base {offset + at + 1}", where=where, got=repr(letter.decode("latin-1")), allowed=IUPAC
-    )
+        f"not a DNA letter at base {offset + at + 1}", where=where, got=repr(letter.decode("latin-1")), allowed=IUPAC,
+        do="write N where the base is not known, or give a FASTA of DNA",
+    )  # fmt: skip
 
 
 def _contig(name: str, parts: list[NDArray[np.uint8]], path: str | Path) -> Contig:

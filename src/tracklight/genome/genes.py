@@ -9,6 +9,7 @@ import pandas as pd
 from tracklight.errors import complaint
 from tracklight.genome.intervals import check_inside, check_strands, read_bed, rename_contigs
 from tracklight.genome.text import integers, numbered_lines, split_rows
+from tracklight.progress import log
 
 GFF_COLUMNS = ["chrom", "source", "type", "start", "end", "score", "strand", "phase", "attributes"]
 GFF_SUFFIXES = (".gff", ".gff3", ".gtf")
@@ -26,7 +27,8 @@ def read_genes(
     ----------
     path : str or Path
         The file. Of GFF3 and GTF the features whose type ends in "gene" are read, or the transcripts when there is
-        none.
+        none; one that runs past the end of its contig, as around the origin of a circular genome, is cut there, with
+        a line in the log.
     lengths : mapping of str to int
         Length of each contig of the genome (bp).
     contig_names : mapping of str to str, optional
@@ -56,7 +58,18 @@ def _read_gff(path: Path, lengths: Mapping[str, int], contig_names: Mapping[str,
     genes["name"] = [_name(attributes) for attributes in table.attributes]
     check_strands(genes, where=path)
     genes = rename_contigs(genes, contig_names, lengths=lengths, where=path)
+    genes = _cut_at_the_end(genes, lengths, path)
     return check_inside(genes, lengths=lengths, where=path)[GENE_COLUMNS].reset_index(drop=True)
+
+
+def _cut_at_the_end(genes: pd.DataFrame, lengths: Mapping[str, int], path: Path) -> pd.DataFrame:
+    limit = genes.chrom.map(dict(lengths)).astype("int64")
+    over = (genes.start < limit) & (genes.end > limit)
+    if not over.any():
+        return genes
+    names = ", ".join(genes.name[over][:5])
+    log.info("%s: %d genes run past the end of their contig and are cut there (%s)", path, over.sum(), names)
+    return genes.assign(end=genes.end.where(~over, limit))
 
 
 def _gene_lines(path: Path) -> list[tuple[int, str]]:
@@ -71,7 +84,10 @@ def _gene_lines(path: Path) -> list[tuple[int, str]]:
         elif kind in TRANSCRIPTS:
             transcripts.append((number, text))
     if not genes and not transcripts:
-        raise complaint("no genes in the annotation", where=path, allowed="features of type gene, transcript or mRNA")
+        raise complaint(
+            "no genes in the annotation", where=path, allowed="features of type gene, transcript or mRNA",
+            do="give an annotation with genes, or none",
+        )  # fmt: skip
     return genes or transcripts
 
 

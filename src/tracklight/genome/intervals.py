@@ -23,7 +23,7 @@ def read_bed(
     Parameters
     ----------
     path : str or Path
-        The file; lines that start with '#', 'track' or 'browser' are passed over. It may hold no interval at all.
+        The file; lines that start with '#', 'track' or 'browser' are passed over. It may be empty.
     lengths : mapping of str to int
         Length of each contig of the genome (bp).
     contig_names : mapping of str to str, optional
@@ -40,7 +40,7 @@ def read_bed(
     InputError
         When a row is not BED, lies outside its contig, or no row is on a contig of the genome.
     """
-    lines = list(numbered_lines(path, what="BED file", skip=BED_SKIP))
+    lines = list(numbered_lines(path, what="BED file", skip=BED_SKIP, may_be_empty=True))
     width = min(max(lines[0][1].count("\t") + 1, 3), len(BED12)) if lines else 3
     table = split_rows(lines, columns=list(BED12[:width]), where=path)
     bed = table.reindex(columns=list(BED6), fill_value=".")
@@ -55,7 +55,10 @@ def read_bed(
 def check_strands(table: pd.DataFrame, *, where: str | Path) -> None:
     """Raise `InputError` for the first row whose `strand` is not +, - or '.'."""
     for line, strand in table.strand[~table.strand.isin(STRANDS)].items():
-        raise complaint("unknown strand", where=f"{where} line {line}", got=repr(strand), allowed=STRANDS)
+        raise complaint(
+            "unknown strand", where=f"{where} line {line}", got=repr(strand), allowed=STRANDS,
+            do="correct the line; . where the strand is not known",
+        )  # fmt: skip
 
 
 def check_inside(table: pd.DataFrame, *, lengths: Mapping[str, int], where: str | Path) -> pd.DataFrame:
@@ -76,7 +79,10 @@ def check_inside(table: pd.DataFrame, *, lengths: Mapping[str, int], where: str 
         For the first row with end <= start, or outside its contig.
     """
     for line, row in table[table.end <= table.start].iterrows():
-        raise complaint("end is not after start", where=f"{where} line {line}", got=f"{row.start}-{row.end}")
+        raise complaint(
+            "end is not after start", where=f"{where} line {line}", got=f"{row.start}-{row.end}",
+            do="correct the line: the start counts from 0, the end is the base after the last",
+        )  # fmt: skip
     limit = table.chrom.map(dict(lengths)).astype("int64")
     for line, row in table[(table.start < 0) | (table.end > limit)].iterrows():
         raise complaint(

@@ -1,5 +1,6 @@
 """The table of measured regions: read once, every fault named with its line."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tracklight.genome.text import integers, numbered_lines, numbers, split_rows
 from tracklight.settings import PrepareWindows
 
 INDEX_COLUMNS = ("contig", "start", "reverse", "group", "split", "name")
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
 RESERVED = (*INDEX_COLUMNS, "chrom", "end", "strand")
 
 
@@ -20,7 +22,8 @@ def read_regions(path: str | Path, *, lengths: Mapping[str, int], settings: Prep
     Parameters
     ----------
     path : str or Path
-        The table. Lines that start with '##', 'track' or 'browser', and blank lines, are passed over.
+        The table. Lines that start with '##', 'track' or 'browser', blank lines, and comments ('#') before the header
+        are passed over.
     lengths : mapping of str to int
         Length of each contig of the genome (bp).
     settings : PrepareWindows
@@ -58,14 +61,29 @@ def read_regions(path: str | Path, *, lengths: Mapping[str, int], settings: Prep
 
 def _read(path: str | Path, settings: PrepareWindows) -> pd.DataFrame:
     lines = list(numbered_lines(path, what="region table", skip=("##", "track ", "browser ")))
-    if len(lines) < 2:
+    head = _header(lines, settings)
+    if len(lines) - head < 2:
         raise complaint("region table has no rows", where=path, do="it needs a header line and one line a region")
-    columns = lines[0][1].removeprefix("#").strip("\r ").split("\t")
+    columns = _column_names(lines[head][1])
     twice = sorted({name for name in columns if columns.count(name) > 1})
     if twice:
-        raise complaint("columns with the same name", where=path, got=twice)
+        raise complaint("columns with the same name", where=path, got=twice, do="give every column its own name")
     _check_columns(columns, settings, path)
-    return split_rows(lines[1:], columns=columns, where=path)
+    return split_rows(lines[head + 1 :], columns=columns, where=path)
+
+
+def _header(lines: list[tuple[int, str]], settings: PrepareWindows) -> int:
+    """Return which of `lines` names the columns; '#' may begin it as well as comments before it."""
+    first = next((row for row, (_, text) in enumerate(lines) if not text.startswith("#")), len(lines))
+    for row, (_, text) in enumerate(lines[: first + 1]):
+        if settings.columns.chrom in _column_names(text):
+            return row
+    # None has the column: what most looks like a header is complained about.
+    return max((row for row in range(first) if "\t" in lines[row][1]), default=min(first, len(lines)))
+
+
+def _column_names(line: str) -> list[str]:
+    return line.removeprefix("#").strip("\r ").split("\t")
 
 
 def _check_columns(existing: list[str], settings: PrepareWindows, path: str | Path) -> None:
@@ -73,17 +91,24 @@ def _check_columns(existing: list[str], settings: PrepareWindows, path: str | Pa
     wanted |= {f"targets.{number}": name for number, name in enumerate(settings.targets)}
     if settings.split.by == "column":
         wanted["split.column"] = settings.split.column
+    names = [str(name) for name in wanted.values()]
+    if settings.columns.chrom not in existing and sum(map(bool, map(NUMBER.fullmatch, existing))) > 1:
+        raise complaint(
+            "region table has no header line", where=path, got=existing,
+            do=f"put a line with the names of the columns before the regions, parted by tabs: {', '.join(names)}",
+        )  # fmt: skip
     for setting, name in wanted.items():
         if name not in existing:
             raise complaint(
                 "missing column", where=path, got=repr(name), allowed=existing,
                 do=f"correct prepare_windows.{setting}",
             )  # fmt: skip
+    reserved = (*RESERVED, *(f"{name}.active" for name in settings.targets))
     for name in settings.targets:
-        if name in RESERVED or settings.targets.count(name) > 1:
+        if name in reserved or settings.targets.count(name) > 1:
             raise complaint(
                 "not usable as the name of a target", where="prepare_windows.targets", got=repr(name),
-                do=f"every target needs its own name, other than {', '.join(RESERVED)}",
+                do=f"every target needs its own name, other than {', '.join(reserved)}",
             )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from tracklight.errors import complaint, one_of
 from tracklight.settings import Split
 
 SPLITS = ("train", "validation", "test")  # windows of a later one are never given up for an earlier one
+LEAST_TEST_GROUPS = 2  # a calibrator is measured on windows of groups that it has not seen
 
 
 def assign_splits(
@@ -77,12 +78,19 @@ def overlaps_later_split(windows: pd.DataFrame) -> pd.Series:
 
 
 def check_splits(windows: pd.DataFrame, *, settings: Split, where: str | Path) -> None:
-    """Raise `InputError` when a split has no windows."""
+    """Raise `InputError` when a split has no windows, or the test windows form fewer groups than calibration needs."""
     counts = {split: int((windows.split == split).sum()) for split in SPLITS}
     if 0 in counts.values():
         raise complaint(
             "a split has no windows", where=where, got=", ".join(f"{split} {n}" for split, n in counts.items()),
             do=f"correct prepare_windows.split: {_remedy(settings)}",
+        )  # fmt: skip
+    groups = windows.group[windows.split == "test"].unique().tolist()
+    if len(groups) < LEAST_TEST_GROUPS:
+        raise complaint(
+            "too few groups of test windows to calibrate the confidence of peaks", where=where, got=groups,
+            allowed=f"{LEAST_TEST_GROUPS} groups or more",
+            do=f"make prepare_windows.split.block_bp smaller (it is {settings.block_bp}), or hold out more",
         )  # fmt: skip
     assert (windows.groupby("group").split.nunique() == 1).all(), "a group never crosses a split"
 
@@ -104,7 +112,10 @@ def _by_chromosome(contig: pd.Series, contigs: tuple[str, ...], settings: Split)
             one_of(name, contigs, what="contig", where=f"prepare_windows.split.{key}")
     both = sorted(set(validation) & set(test))
     if both:
-        raise complaint("chromosome both for validation and for test", where="prepare_windows.split", got=both)
+        raise complaint(
+            "chromosome both for validation and for test", where="prepare_windows.split", got=both,
+            do="name it in one of validation_chromosomes and test_chromosomes",
+        )  # fmt: skip
     split = pd.Series("train", index=contig.index, dtype=object)
     return split.mask(contig.isin(validation), "validation").mask(contig.isin(test), "test")
 

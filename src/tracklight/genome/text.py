@@ -19,7 +19,7 @@ MISSING = ("", ".", "NA", "N/A", "NaN", "nan", "null")
 
 
 @contextmanager
-def opened(path: str | Path, *, what: str) -> Iterator[BinaryIO]:
+def opened(path: str | Path, *, what: str, may_be_empty: bool = False) -> Iterator[BinaryIO]:
     """Open a plain, gzip or bgzip file for reading bytes; compression is known by content, not by name.
 
     Parameters
@@ -28,13 +28,15 @@ def opened(path: str | Path, *, what: str) -> Iterator[BinaryIO]:
         The file.
     what : str
         What it is to the user, for complaints.
+    may_be_empty : bool
+        Whether a file of 0 bytes is as good as any.
 
     Raises
     ------
     InputError
         When it is missing, empty, not readable, or a damaged or cut-off gzip file.
     """
-    path = existing_file(path, what=what)
+    path = existing_file(path, what=what, may_be_empty=may_be_empty)
     try:
         with path.open("rb") as raw:
             if not _is_gzip(raw, path):
@@ -47,19 +49,27 @@ def opened(path: str | Path, *, what: str) -> Iterator[BinaryIO]:
             f"{what} is a damaged or truncated gzip file", where=path, got=error, do="copy or download it again"
         ) from None
     except OSError as error:
-        raise complaint(f"{what} cannot be read", where=path, got=error.strerror or error) from None
+        raise complaint(
+            f"{what} cannot be read", where=path, got=error.strerror or error, do="check its permissions and the disk"
+        ) from None
 
 
-def numbered_lines(path: str | Path, *, what: str, skip: tuple[str, ...]) -> Iterator[tuple[int, str]]:
+def numbered_lines(
+    path: str | Path, *, what: str, skip: tuple[str, ...], may_be_empty: bool = False
+) -> Iterator[tuple[int, str]]:
     """Yield the number (from 1) and the text of every line that is not blank and starts with none of `skip`."""
     try:
-        with opened(path, what=what) as handle, io.TextIOWrapper(handle, encoding="utf-8") as lines:
+        file = opened(path, what=what, may_be_empty=may_be_empty)
+        # Spreadsheets put a byte order mark before the first letter.
+        with file as handle, io.TextIOWrapper(handle, encoding="utf-8-sig") as lines:
             for number, line in enumerate(lines, start=1):
                 text = line.rstrip("\n")
                 if text.strip() and not text.startswith(skip):
                     yield number, text
     except UnicodeDecodeError as error:
-        raise complaint(f"{what} is not text", where=path, got=error.reason, allowed="UTF-8 text") from None
+        raise complaint(
+            f"{what} is not text", where=path, got=error.reason, allowed="UTF-8 text", do="save it as UTF-8"
+        ) from None
 
 
 def split_rows(lines: list[tuple[int, str]], *, columns: list[str], where: str | Path) -> pd.DataFrame:
@@ -78,6 +88,7 @@ def split_rows(lines: list[tuple[int, str]], *, columns: list[str], where: str |
                 where=f"{where} line {number}",
                 got=len(row),
                 allowed=len(columns),
+                do="give every line the same columns, parted by single tabs",
             )
     index = pd.Index([number for number, _ in lines], name="line", dtype="int64")
     return pd.DataFrame(rows, columns=columns, index=index, dtype=object)
@@ -88,7 +99,10 @@ def integers(column: pd.Series, *, what: str, where: str | Path) -> pd.Series:
     bad = ~column.str.fullmatch(r"-?\d{1,18}")
     if bad.any():
         line = column.index[bad.to_numpy(bool)][0]
-        raise complaint(f"{what} is not a whole number", where=f"{where} line {line}", got=repr(column[line]))
+        raise complaint(
+            f"{what} is not a whole number", where=f"{where} line {line}", got=repr(column[line]),
+            allowed="at most 18 digits", do="correct the line, or the name of the column",
+        )  # fmt: skip
     return column.astype("int64")
 
 
@@ -99,7 +113,11 @@ def numbers(column: pd.Series, *, what: str, where: str | Path) -> pd.Series:
     bad = given & ~values.abs().lt(float("inf"))
     if bad.any():
         line = column.index[bad.to_numpy(bool)][0]
-        raise complaint(f"{what} is not a number", where=f"{where} line {line}", got=repr(column[line]))
+        raise complaint(
+            f"{what} is not a number", where=f"{where} line {line}", got=repr(column[line]),
+            allowed=f"a finite number, or nothing, {', '.join(MISSING[1:])} where there is none",
+            do="correct the line, or the name of the column",
+        )  # fmt: skip
     return values
 
 

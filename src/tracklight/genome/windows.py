@@ -13,6 +13,9 @@ from tracklight.genome.splits import SPLITS, assign_splits, check_splits, overla
 from tracklight.settings import PrepareWindows
 
 LOGARITHMS = {"log2": np.log2, "log10": np.log10}
+INDEX_FILE = "windows.tsv.gz"  # in the folder of prepare-windows, as are the next two
+FACTS_FILE = "windows.json"
+DROPPED_FILE = "dropped.tsv"
 DROPPED_COLUMNS = ["row", "chrom", "start", "end", "name", "reason"]
 GATHERED_BASES = 1 << 24  # bases looked at in one go when N are counted
 
@@ -123,7 +126,10 @@ def _duplicate(windows: pd.DataFrame) -> pd.Series:
 def _check_any(usable: pd.DataFrame, reasons: pd.Series, where: str | Path) -> None:
     if usable.empty:
         counts = ", ".join(f"{count} {reason}" for reason, count in reasons.value_counts().items())
-        raise complaint("all regions were dropped", where=where, got=counts)
+        raise complaint(
+            "all regions were dropped", where=where, got=counts,
+            do="check the value columns, the assembly, and in prepare_windows the window and max_n_fraction",
+        )  # fmt: skip
 
 
 def _index(windows: pd.DataFrame, contigs: tuple[str, ...], settings: PrepareWindows) -> pd.DataFrame:

@@ -12,13 +12,11 @@ import numpy as np
 from tracklight.core.tape import save_tape
 from tracklight.errors import complaint
 from tracklight.files import whole_file, write_text
-from tracklight.genome.fasta import Contig, keep_contigs, read_fasta
+from tracklight.genome.fasta import SOFTMASK_FILE, Contig, keep_contigs, read_fasta
 from tracklight.genome.indexed import FASTA_FILE, index_fasta, write_contig
 from tracklight.progress import log
 from tracklight.settings import PrepareGenome
 from tracklight.stages.door import add_shared_arguments, recorded, stage_settings
-
-SOFTMASK_FILE = "softmask.bed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

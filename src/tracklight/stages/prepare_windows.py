@@ -11,14 +11,10 @@ import pandas as pd
 from tracklight.core.tape import CONTIG_FILE, open_tape
 from tracklight.files import whole_file, write_text
 from tracklight.genome.regions import read_regions
-from tracklight.genome.windows import make_windows
+from tracklight.genome.windows import DROPPED_FILE, FACTS_FILE, INDEX_FILE, make_windows
 from tracklight.progress import log
 from tracklight.settings import PrepareWindows
 from tracklight.stages.door import add_shared_arguments, recorded, stage_settings
-
-INDEX_FILE = "windows.tsv.gz"
-FACTS_FILE = "windows.json"
-DROPPED_FILE = "dropped.tsv"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
