@@ -11,7 +11,13 @@ from tracklight.settings import Config, validate
 
 REPOSITORY = Path(__file__).parents[2]
 HEADER = "chrom\tstart\tend\tname\tstrand\texpression\tfold\n"
-ROWS = "a\t10\t20\tx\t+\t4\ttrain\na\t40\t50\ty\t-\t0.5\tvalidation\na\t70\t80\tz\t+\t1\ttest\na\t0\t3\tw\t+\t1\ttest\na\t90\t94\tu\t+\t1\ttest\n"
+ROWS = (
+    "a\t10\t20\tx\t+\t4\ttrain\n"
+    "a\t40\t50\ty\t-\t0.5\tvalidation\n"
+    "a\t70\t80\tz\t+\t1\ttest\n"
+    "a\t0\t3\tw\t+\t1\ttest\n"
+    "a\t90\t94\tu\t+\t1\ttest\n"
+)
 SETTINGS = {
     "active_above": 1.0,
     "anchor": "five_prime",
