@@ -13,6 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from tracklight.errors import InputError, complaint
 
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"],
+    Field(description="auto takes a GPU when there is one and says so; cuda without one is an error"),
+]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 # Longer than any contig, and small enough that sums and products of two fit into 64 bits.
 LARGEST = 10**9
@@ -142,9 +146,7 @@ class Train(Settings):
         min_length=1,
         description="one network is trained per seed; together they form the ensemble",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
-    )
+    device: Device = "auto"
     loss: Literal["mse", "huber"] = Field(
         "mse", description="loss on the transformed targets, standardised on the training windows"
     )
@@ -182,9 +184,7 @@ class Evaluate(Settings):
         description="k-mer ridge: penalty, chosen on validation windows",
     )
     untrained_seeds: Whole = Field(5, ge=1, description="number of untrained networks")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
-    )
+    device: Device = "auto"
 
 
 class Attribute(Settings):
@@ -206,9 +206,7 @@ class Attribute(Settings):
     )
     shards: Whole = Field(4, ge=1, description="the genome is attributed in this many independent pieces")
     segment_bp: Whole = Field(16_384, ge=256, description="convolutional path: bases handled in one pass (bp)")
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
-    )
+    device: Device = "auto"
 
 
 class Peaks(Settings):
@@ -233,9 +231,7 @@ class Peaks(Settings):
         ge=2,
         description="parts the held-out windows are divided into, by genome block, to measure the calibration error",
     )
-    device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto takes a GPU when there is one and says so; cuda without one is an error"
-    )
+    device: Device = "auto"
 
 
 class Candidates(Settings):

@@ -18,9 +18,7 @@ from tracklight.stages import door
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
+    door.add_inputs(parser, "genome", "windows", "models")
     parser.add_argument("--method", choices=METHODS, required=True, help="attribution method")
     parser.add_argument("--shard", type=int, required=True, help="number of the shard, from 0")
     parser.add_argument("--out", type=Path, required=True, help="shard file (.npz)")

@@ -20,7 +20,7 @@ SUFFIXES = {"+": ".plus", "-": ".minus", ".": ""}  # what a strand adds to the n
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
+    door.add_inputs(parser, "genome")
     parser.add_argument("--gradient-x-input", type=Path, nargs="+", required=True, help="shards of gradient x input")
     parser.add_argument(
         "--integrated-gradients", type=Path, nargs="+", required=True, help="shards of integrated gradients"

@@ -24,8 +24,7 @@ INTERVAL = ["chrom", "start", "end"]
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
+    door.add_inputs(parser, "genome", "windows")
     parser.add_argument("--peaks", type=Path, required=True, help="folder written by peaks")
     parser.add_argument("--genes", type=Path, help="genes for annotation: BED6 or GFF3/GTF")
     parser.add_argument("--exclude", type=Path, nargs="+", default=[], help="BED files; elements in them are marked")

@@ -36,6 +36,19 @@ def add_shared_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--provenance", type=Path, help="write the record of this run of the stage to this JSON file")
 
 
+FOLDERS = {
+    "genome": {"help": "folder written by prepare-genome"},
+    "windows": {"help": "folder written by prepare-windows"},
+    "models": {"nargs": "+", "help": "checkpoints of the ensemble"},
+}
+
+
+def add_inputs(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add the inputs that several stages read: `genome`, `windows`, `models`."""
+    for name in names:
+        parser.add_argument(f"--{name}", type=Path, required=True, **FOLDERS[name])
+
+
 def add_attribute_settings(parser: argparse.ArgumentParser) -> None:
     """Add `--attribute-settings`, for stages that scan more sequence in the way the tracks were made."""
     parser.add_argument("--attribute-settings", help="the attribute section the shards were made with (JSON or file)")

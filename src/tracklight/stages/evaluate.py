@@ -26,9 +26,7 @@ Predictions = Iterator[tuple[str, int | str, NDArray[np.float64]]]  # predictor,
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
+    door.add_inputs(parser, "genome", "windows", "models")
     parser.add_argument("--out", type=Path, required=True, help="folder for evaluation.tsv and predictions.tsv.gz")
     door.add_shared_arguments(parser)
 

@@ -58,11 +58,7 @@ class Universe:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
-    parser.add_argument(
-        "--models", type=Path, nargs="+", required=True, help="checkpoints; the first says what the untrained ones are"
-    )
+    door.add_inputs(parser, "genome", "windows", "models")
     parser.add_argument("--tracks", nargs="+", default=[], metavar="NAME=BW[,BW_MINUS]", help="bigWig tracks to score")
     parser.add_argument(
         "--predictions", nargs="+", default=[], metavar="NAME=BW[,BW_MINUS]", help="the same, without absolute values"

@@ -36,9 +36,7 @@ WORDS = 10  # most frequent words kept in logos.json
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
+    door.add_inputs(parser, "genome", "windows", "models")
     parser.add_argument(
         "--gradient-x-input", type=Path, nargs="+", required=True, metavar="SHARD", help="all shards of the saliency"
     )

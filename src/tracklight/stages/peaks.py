@@ -38,9 +38,7 @@ INACTIVE_BLOCK_BP = 10_000  # the inactive null is checked on alternate blocks, 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
-    parser.add_argument("--models", type=Path, nargs="+", required=True, help="checkpoints of the ensemble")
+    door.add_inputs(parser, "genome", "windows", "models")
     parser.add_argument("--integrated-gradients", type=Path, nargs="+", required=True, help="attribution shards")
     door.add_attribute_settings(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for the peaks")

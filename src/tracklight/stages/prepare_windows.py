@@ -14,12 +14,12 @@ from tracklight.genome.regions import read_regions
 from tracklight.genome.windows import DROPPED_FILE, FACTS_FILE, INDEX_FILE, make_windows
 from tracklight.progress import log
 from tracklight.settings import PrepareWindows
-from tracklight.stages.door import add_shared_arguments, recorded, stage_settings
+from tracklight.stages.door import add_inputs, add_shared_arguments, recorded, stage_settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", required=True, type=Path, help="folder written by prepare-genome")
+    add_inputs(parser, "genome")
     parser.add_argument("--regions", required=True, type=Path, help="measured regions: TSV or BED with a header line")
     parser.add_argument("--out", required=True, type=Path, help="folder to write")
     add_shared_arguments(parser)

@@ -22,8 +22,7 @@ DECODE = "dna"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--genome", type=Path, required=True, help="folder written by prepare-genome")
-    parser.add_argument("--windows", type=Path, required=True, help="folder written by prepare-windows")
+    door.add_inputs(parser, "genome", "windows")
     parser.add_argument("--seed", type=door.whole_number(0), required=True, help="seed of this network")
     parser.add_argument("--out", type=Path, required=True, help="folder for model.pt, metrics.tsv and training.png")
     door.add_shared_arguments(parser)
