@@ -219,7 +219,7 @@ class Peaks(Settings):
         description="null behind p and q in peaks.narrowPeak: dinucleotide shuffles, or windows measured inactive",
     )
     null_sample_bp: Whole = Field(
-        400_000, ge=1_000, description="bases of the genome that are shuffled for the null (bp)"
+        300_000, ge=1_000, description="bases of the genome that are shuffled for the null (bp)"
     )
     null_piece_bp: Whole = Field(1_000, ge=100, description="length of a shuffled piece (bp)")
     gc_strata: Whole = Field(

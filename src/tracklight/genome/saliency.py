@@ -193,8 +193,12 @@ def _segments(tape: Tape, stretch: tuple[int, int], scan: Scan) -> Iterator[tupl
 
 
 def _batches(segments: Iterable[tuple[int, int]], scan: Scan) -> Iterator[list[tuple[int, int]]]:
-    """Group neighbouring segments of one length, as short contigs give, to as many bases as one long segment has."""
-    for length, run in itertools.groupby(segments, key=lambda span: span[1] - span[0]):
+    """Group segments of one length, as many short contigs give, to as many bases as one long segment has."""
+
+    def length_of(span: tuple[int, int]) -> int:
+        return span[1] - span[0]
+
+    for length, run in itertools.groupby(sorted(segments, key=length_of), key=length_of):
         per_batch = max(1, scan.settings.segment_bp // length)
         while batch := list(itertools.islice(run, per_batch)):
             yield batch
