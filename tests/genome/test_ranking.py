@@ -49,7 +49,7 @@ def test_auroc_and_auprc_equal_scikit_learn_also_in_weighted_samples(seed: int, 
     labels = generator.random((5, 7)) < 0.4
     labels[:, :2] = [True, False]
     scores = generator.integers(0, distinct, (5, 7)).astype(float)
-    weights = bootstrap_weights(5, samples=3, generator=generator)
+    weights = bootstrap_weights(np.arange(5), samples=3, generator=generator)
     values, samples = measure(labels, scores, weights=weights, top_fraction=0.1)
     flat = labels.ravel(), scores.ravel()
     assert values[:2].tolist() == pytest.approx([roc_auc_score(*flat), average_precision_score(*flat)])
@@ -81,18 +81,21 @@ def test_coarse_levels_change_the_metrics_by_less_than_their_interval() -> None:
     np.testing.assert_allclose(rough, exact, rtol=2e-2)
 
 
-def test_bootstrap_draws_as_many_windows_as_there_are_and_repeats_with_its_seed() -> None:
-    drawn = bootstrap_weights(4, samples=50, generator=np.random.default_rng(2))
-    assert drawn.shape == (50, 4)
-    assert (drawn.sum(axis=1) == 4).all()
-    again = bootstrap_weights(4, samples=50, generator=np.random.default_rng(2))
+def test_bootstrap_draws_as_many_groups_as_there_are_and_whole_ones() -> None:
+    groups = np.array(["p", "q", "p", "r", "q"])
+    drawn = bootstrap_weights(groups, samples=50, generator=np.random.default_rng(2))
+    assert drawn.shape == (50, 5)
+    np.testing.assert_array_equal(drawn[:, 0], drawn[:, 2])
+    np.testing.assert_array_equal(drawn[:, 1], drawn[:, 4])
+    assert (drawn[:, [0, 1, 3]].sum(axis=1) == 3).all()
+    again = bootstrap_weights(groups, samples=50, generator=np.random.default_rng(2))
     np.testing.assert_array_equal(drawn, again)
 
 
 def test_more_samples_than_fit_at_once_are_all_measured() -> None:
     generator = np.random.default_rng(3)
     labels = generator.random((9, 4)) < 0.5
-    weights = bootstrap_weights(9, samples=120, generator=generator)
+    weights = bootstrap_weights(np.arange(9), samples=120, generator=generator)
     scores = generator.normal(size=(9, 4))
     _, samples = measure(labels, scores, weights=weights, top_fraction=0.3)
     _, last = measure(labels, scores, weights=weights[-1:], top_fraction=0.3)

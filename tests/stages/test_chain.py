@@ -138,7 +138,7 @@ def test_the_narrow_peaks_are_the_table_against_the_null_of_the_settings(run):
 def test_the_null_is_summed_up_with_its_self_check(run):
     null = pd.read_csv(run / "peaks/null.tsv", sep="\t").set_index("null")
     assert set(null.index) == {"shuffle", "inactive"}
-    assert null.loc["shuffle", "self_check"] < 0.2  # few peaks in this small run; the demo holds it to .03-.07
+    assert null.loc["shuffle", "self_check"] < 0.2  # few peaks in this small run; after the demo it is held to .03-.07
     chosen = json.loads((run / "peaks/calibration.json").read_text())
     assert chosen["score"] in chosen["validation_average_precision"]
     assert chosen["score"] == "+".join(chosen["score_weights"])

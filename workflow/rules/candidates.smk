@@ -92,11 +92,13 @@ rule candidates:
         genes=lambda wildcards, input: option("--genes", input.genes),
         exclude=lambda wildcards, input: option("--exclude", input.exclude),
         contig_names=lambda wildcards: json.dumps(CONFIG.prepare_windows.contig_names),
+        attribute=lambda wildcards: section("attribute"),
         settings=lambda wildcards: section("candidates"),
         fingerprint=FINGERPRINT,
     shell:
         stage(
             "candidates --genome {params.genome:q} --windows {params.windows:q}"
+            " --attribute-settings {params.attribute:q}"
             " --peaks {params.peaks:q} {params.genes} {params.exclude}"
             " --contig-names {params.contig_names:q} --out {params.out:q}"
         )
@@ -143,11 +145,13 @@ rule logos:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.index, parent=True),
+        attribute=lambda wildcards: section("attribute"),
         settings=lambda wildcards: section("logos"),
         fingerprint=FINGERPRINT,
     shell:
         stage(
             "logos --genome {params.genome:q} --windows {params.windows:q}"
+            " --attribute-settings {params.attribute:q}"
             " --models {input.models:q} --gradient-x-input {input.saliency:q}"
             " --integrated-gradients {input.gradients:q}"
             " --candidates {input.candidates:q} --out {params.out:q}"

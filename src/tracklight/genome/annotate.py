@@ -53,7 +53,7 @@ def measured_at(elements: pd.DataFrame, windows: pd.DataFrame) -> list[str]:
     Returns
     -------
     list of str
-        `active` when one of the windows is, else `inactive`; `.` where none holds the summit.
+        `active` when at least half of the windows are, else `inactive`; `.` where none holds the summit.
     """
     found = []
     by_contig = dict(iter(windows.groupby("chrom", sort=False)))
@@ -61,7 +61,7 @@ def measured_at(elements: pd.DataFrame, windows: pd.DataFrame) -> list[str]:
         here = by_contig.get(chrom, windows.iloc[:0])
         here = here[(here["start"] <= summit) & (here["end"] > summit)]
         here = here[(here["strand"] == strand) | (here["strand"] == ".") | (strand == ".")]
-        found.append("." if here.empty else "active" if here["active"].max() > 0 else "inactive")
+        found.append("." if here.empty else "active" if here["active"].mean() >= 0.5 else "inactive")
     return found
 
 

@@ -1,6 +1,7 @@
 """Measured windows on a genome: the folders of prepare-genome and prepare-windows, opened together."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
-from tracklight.errors import complaint
+from tracklight.errors import complaint, one_of
 from tracklight.genome.decode import one_hot
 from tracklight.genome.windows import FACTS_FILE, INDEX_FILE
 from tracklight.learning.examples import Examples, Windows, make_examples
@@ -83,6 +84,14 @@ class Dataset:
             self.index[list(self.targets)].to_numpy(np.float32),
         )
         return make_examples(self.tape, windows, length=self.length, decode=one_hot, device=device)
+
+
+def target_number(targets: Sequence[str], wish: str | None) -> int:
+    """Return the number of the target that is explained; None takes the first, an unknown one is an `InputError`."""
+    if wish is None:
+        return 0
+    one_of(wish, targets, what="target", where="attribute.target")
+    return list(targets).index(wish)
 
 
 def open_dataset(genome: Path, windows: Path) -> Dataset:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tracklight.core.attribution import gradient_x_input, method
 from tracklight.core.scan import WINDOWS_PER_BATCH, coverage, keep_windows, plan, scan_segment
 from tracklight.core.tape import Tape
-from tracklight.errors import one_of
+from tracklight.genome.dataset import target_number
 from tracklight.genome.decode import one_hot
 from tracklight.genome.ensemble import Ensemble
 from tracklight.genome.shards import Tracks
@@ -67,11 +67,7 @@ class Scan:
     @property
     def target(self) -> int:
         """Number of the output that is explained."""
-        targets = self.ensemble.spec.targets
-        if self.settings.target is None:
-            return 0
-        one_of(self.settings.target, targets, what="target", where="attribute.target")
-        return targets.index(self.settings.target)
+        return target_number(self.ensemble.spec.targets, self.settings.target)
 
 
 def shard_bounds(length: int, shards: int) -> list[tuple[int, int]]:
@@ -156,8 +152,10 @@ class _Sums:
         )
 
 
-def window_saliency(models: Sequence[nn.Module], codes: NDArray[np.uint8], *, target: int = 0) -> NDArray[np.float32]:
-    """Attribute windows alone: corrected gradient x input of the base that is there, averaged over networks.
+def window_saliency(
+    models: Sequence[nn.Module], codes: NDArray[np.uint8], *, target: int, correct: bool
+) -> NDArray[np.float32]:
+    """Attribute windows alone: gradient x input of the base that is there, averaged over networks.
 
     Unlike a track, which is a mean over all windows that saw a base, this is the answer to one window.
 
@@ -169,13 +167,17 @@ def window_saliency(models: Sequence[nn.Module], codes: NDArray[np.uint8], *, ta
         Bases as read, 5' to 3'.
     target : int
         Which output.
+    correct : bool
+        Remove the mean over bases from the gradient.
 
     Returns
     -------
     ndarray of float32 (window, position)
     """
     parts = [
-        torch.stack([gradient_x_input(model, one_hot(batch), target=target).sum(1) for model in models]).mean(0)
+        torch.stack(
+            [gradient_x_input(model, one_hot(batch), target=target, correct=correct).sum(1) for model in models]
+        ).mean(0)
         for batch in torch.from_numpy(codes).split(WINDOWS_PER_BATCH)
     ]
     return torch.cat(parts).numpy() if parts else np.empty(codes.shape, np.float32)

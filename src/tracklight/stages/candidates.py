@@ -1,21 +1,21 @@
 """`tracklight candidates`: peaks to a ranked, annotated list of candidate elements."""
 
 import argparse
-import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
+from tracklight.core.tape import CONTIG_FILE, Tape
 from tracklight.errors import complaint
 from tracklight.genome.annotate import overlaps
 from tracklight.genome.candidates import annotate, filter_reasons, merge_peaks, read_peaks, write_candidates
+from tracklight.genome.confidence import measured_windows
+from tracklight.genome.dataset import Dataset, open_dataset, target_number
 from tracklight.genome.genes import GENE_COLUMNS, read_genes
 from tracklight.genome.indexed import FASTA_FILE
 from tracklight.genome.intervals import read_bed
 from tracklight.progress import log
-from tracklight.settings import Candidates
+from tracklight.settings import Attribute, Candidates
 from tracklight.stages import door
 from tracklight.stages.contig_names import add_contig_names, given_contig_names
 
@@ -30,14 +30,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--exclude", type=Path, nargs="+", default=[], help="BED files; elements in them are marked")
     add_contig_names(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder for candidates.tsv, .bed and .fa")
+    door.add_attribute_settings(parser)
     door.add_shared_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Merge, annotate and filter the peaks, and write the list."""
     settings = door.stage_settings(arguments, Candidates, section="candidates")
+    attribute = door.attribute_settings(arguments)
     with door.recorded(arguments, "candidates", settings, _inputs(arguments)) as facts:
-        tape = open_tape(arguments.genome)
+        data = open_dataset(arguments.genome, arguments.windows)
+        tape = data.tape
         peaks = read_peaks(arguments.peaks)
         elements = merge_peaks(peaks, lengths=tape.lengths, settings=settings)
         elements = annotate(
@@ -45,7 +48,7 @@ def run(arguments: argparse.Namespace) -> None:
             tape,
             genes=_genes(arguments, tape),
             softmasked=_softmasked(arguments.genome),
-            windows=_measured_windows(arguments.windows),
+            windows=_measured_windows(data, attribute),
             settings=settings,
         )
         excluded = overlaps(elements, _excluded(arguments, tape))
@@ -84,19 +87,8 @@ def _softmasked(genome: Path) -> pd.DataFrame:
         raise complaint("not soft-masked intervals", where=path, got=error, do="run prepare-genome") from None
 
 
-def _measured_windows(folder: Path) -> pd.DataFrame:
-    """Read where windows lie, their split, and whether they measured active (first target)."""
-    try:
-        facts = json.loads((folder / "windows.json").read_text())
-        active = f"{facts['targets'][0]}.active"
-        types: dict[str, str] = {"contig": "str", "split": "str", active: "float64"}
-        index = pd.read_csv(
-            folder / "windows.tsv.gz", sep="\t", usecols=["contig", "start", "reverse", "split", active],
-            dtype=types, keep_default_na=False, na_values={active: [""]},
-        )  # fmt: skip
-        strand = np.where(index["reverse"] == 1, "-", "+") if facts["stranded"] else "."
-        length = int(facts["length_bp"])
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise complaint("not prepared windows", where=folder, got=error, do="run prepare-windows") from None
-    index = index.rename(columns={"contig": "chrom", active: "active"})
-    return index.assign(end=index["start"] + length, strand=strand).dropna(subset=["active"])
+def _measured_windows(data: Dataset, attribute: Attribute) -> pd.DataFrame:
+    """Return where windows lie, their split, and whether they measured active for the explained target."""
+    target = data.targets[target_number(data.targets, attribute.target)]
+    measured = [measured_windows(data, split, target=target) for split in ("train", "validation", "test")]
+    return pd.concat(measured).rename(columns={"contig": "chrom"})

@@ -101,7 +101,7 @@ def run(arguments: argparse.Namespace) -> None:
             *_control_scores(windows, test, known, settings),
             *_untrained_scores(arguments, windows, test, settings),
         ]
-        _write(arguments.out, _measured(scores, test.inside, settings))
+        _write(arguments.out, _measured(scores, test.inside, settings, groups=test.rows["group"].to_numpy(str)))
         facts |= {"windows": len(test.rows), "elements": len(elements)}
 
 
@@ -215,11 +215,15 @@ def _untrained_scores(
 
 
 def _measured(
-    scores: list[tuple[str, NDArray[np.floating]]], inside: NDArray[np.bool_], settings: EvaluateElements
+    scores: list[tuple[str, NDArray[np.floating]]],
+    inside: NDArray[np.bool_],
+    settings: EvaluateElements,
+    *,
+    groups: NDArray[np.str_],
 ) -> pd.DataFrame:
     # the same samples for every track, so that tracks can be compared sample by sample
     generator = np.random.default_rng(settings.seed)
-    weights = bootstrap_weights(len(inside), samples=settings.bootstrap, generator=generator)
+    weights = bootstrap_weights(groups, samples=settings.bootstrap, generator=generator)
     counts = {"n_positive": int(inside.sum()), "n_negative": int((~inside).sum()), "n_windows": len(inside)}
     rows = []
     for name, values in scores:

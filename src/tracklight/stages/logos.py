@@ -14,7 +14,7 @@ from tracklight.core.tape import Tape
 from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file, write_text
 from tracklight.genome import maxima
-from tracklight.genome.dataset import Dataset, open_dataset
+from tracklight.genome.dataset import Dataset, open_dataset, target_number
 from tracklight.genome.ensemble import open_ensemble
 from tracklight.genome.saliency import window_saliency
 from tracklight.genome.shards import Tracks, load_tracks
@@ -23,7 +23,7 @@ from tracklight.progress import track
 from tracklight.report.logos import View, aggregate_figure, candidate_figure
 from tracklight.report.style import save
 from tracklight.report.trust_figures import maxima_figure
-from tracklight.settings import Logos
+from tracklight.settings import Attribute, Logos
 from tracklight.stages import door
 
 SURROUNDINGS_BP = 60  # drawn on both sides of a candidate; a matter of looks only
@@ -45,12 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--candidates", type=Path, required=True, help="candidates.tsv")
     parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    door.add_attribute_settings(parser)
     door.add_shared_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Draw the logos and write the numbers behind them."""
     settings = door.stage_settings(arguments, Logos, section="logos")
+    attribute = door.attribute_settings(arguments)
     windows = open_dataset(arguments.genome, arguments.windows)
     _check_box(settings, windows)
     candidates = existing_file(arguments.candidates, what="candidate table")
@@ -60,7 +62,7 @@ def run(arguments: argparse.Namespace) -> None:
         shards = arguments.integrated_gradients
         integrated = load_tracks(shards, length=len(windows.tape)) if shards else None
         drawn = _draw_candidates(arguments.out, candidates, windows.tape, (saliency, integrated), settings=settings)
-        found = _draw_maxima(arguments.out, windows, arguments.models, settings)
+        found = _draw_maxima(arguments.out, windows, arguments.models, settings=settings, attribute=attribute)
         write_text(arguments.out / "logos.json", json.dumps({"candidates": drawn, "maxima": found}, indent=2) + "\n")
         facts |= {"candidates": len(drawn), "maxima": found["n_windows"]}
 
@@ -127,9 +129,13 @@ def candidate_view(row: dict[str, Any], tape: Tape, saliency: Tracks, integrated
     )
 
 
-def _draw_maxima(out: Path, windows: Dataset, checkpoints: list[Path], settings: Logos) -> dict[str, Any]:
-    codes = _active_windows(windows)
-    saliency = window_saliency(open_ensemble(checkpoints, data=windows).models, codes)
+def _draw_maxima(
+    out: Path, windows: Dataset, checkpoints: list[Path], *, settings: Logos, attribute: Attribute
+) -> dict[str, Any]:
+    target = target_number(windows.targets, attribute.target)
+    codes = _active_windows(windows, target)
+    models = open_ensemble(checkpoints, data=windows).models
+    saliency = window_saliency(models, codes, target=target, correct=attribute.correct_gradient)
     rows, centres = maxima.find_maxima(saliency, width=settings.smoothing_bp)
     table = maxima.maxima_table(centres, length=windows.length, width=settings.smoothing_bp, origin=settings.origin_bp)
     first, last, flank = settings.expected_from_bp, settings.expected_to_bp, settings.aggregate_flank_bp
@@ -158,9 +164,9 @@ def _draw_maxima(out: Path, windows: Dataset, checkpoints: list[Path], settings:
     }
 
 
-def _active_windows(windows: Dataset) -> NDArray[np.uint8]:
-    """Return the bases of the test windows measured active (first target), 5' to 3'."""
-    chosen = (windows.index["split"] == "test") & (windows.active(windows.targets[0]) == 1)
+def _active_windows(windows: Dataset, target: int) -> NDArray[np.uint8]:
+    """Return the bases of the test windows measured active, 5' to 3'."""
+    chosen = (windows.index["split"] == "test") & (windows.active(windows.targets[target]) == 1)
     return windows.codes()[chosen.to_numpy()]
 
 

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
         tracks = load_tracks(arguments.integrated_gradients, length=len(data.tape))
         peaks = peak_table(tracks, data.tape, width=settings.width_bp, min_distance=settings.min_distance_bp)
         log.info("%d peaks", len(peaks))
-        peaks, place = _predicted(peaks, tracks, data)
+        peaks, place = _predicted(peaks, tracks, data, target=data.targets[scan.target])
         shuffles = _shuffles(data, scan, settings, device)
         peaks, calibration, chosen = _confident(peaks, data, scan, settings)
         peaks, nulls = _tested(peaks, shuffles, data, scan, settings)
@@ -65,9 +65,11 @@ def run(arguments: argparse.Namespace) -> None:
         _write(arguments.out, peaks, nulls, calibration, chosen, settings)
 
 
-def _predicted(peaks: pd.DataFrame, tracks: Tracks, data: Dataset) -> tuple[pd.DataFrame, tuple[int, int]]:
+def _predicted(
+    peaks: pd.DataFrame, tracks: Tracks, data: Dataset, *, target: str
+) -> tuple[pd.DataFrame, tuple[int, int]]:
     """Add the highest prediction of all windows with the peak, and of those that have it where it usually lies."""
-    train = measured_windows(data, "train", target=data.targets[0])
+    train = measured_windows(data, "train", target=target)
     train = train[train["active"] == 1]
     best = best_peak(peaks, train, peaks["height"].to_numpy())
     place = usual_place(peaks, train, best, window_bp=tracks.window_bp, stride_bp=tracks.stride_bp)
