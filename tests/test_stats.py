@@ -121,3 +121,11 @@ def test_auroc_equals_the_rank_sum_and_auprc_the_mean_precision_at_hits():
 def test_ranking_metrics_are_nan_when_a_class_is_missing(labels):
     assert np.isnan(stats.auroc([0.1, 0.2], labels))
     assert np.isnan(stats.auprc([0.1, 0.2], labels))
+
+
+def test_fewest_calls_is_the_smallest_number_at_the_floor_that_passes():
+    needed = stats.fewest_calls(100, 1000, level=0.2)
+    assert needed == 50  # 1000 / (101 * 0.2) = 49.5
+    for calls in (needed - 1, needed):
+        p = np.concatenate([np.full(calls, 1 / 101), np.ones(1000 - calls)])  # 100 null scores, 1000 tests
+        assert (stats.benjamini_hochberg(p)[0] <= 0.2) == (calls == needed)

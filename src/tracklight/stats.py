@@ -55,6 +55,15 @@ def benjamini_hochberg(p: ArrayLike) -> Floats:
     return np.asarray(false_discovery_control(p, method="bh")) if p.size else p.copy()
 
 
+def fewest_calls(n_null: float, n_tests: int, *, level: float) -> int:
+    """Return how many scores must lie above the whole null before any can pass Benjamini-Hochberg at `level`.
+
+    The smallest empirical p-value is `1 / (1 + n_null)`; `k` of them pass when that times `n_tests / k` is at most
+    `level`. A large number says that the null is too small to tell, not that nothing is there.
+    """
+    return int(np.ceil(n_tests / ((1 + n_null) * level)))
+
+
 def uniformity_check(p: ArrayLike, *, alpha: float = 0.05) -> float:
     """Return the share of p-values below `alpha`: close to `alpha` when the null is right; NaN without p-values."""
     p = np.asarray(p, np.float64)

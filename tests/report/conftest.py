@@ -144,6 +144,7 @@ def _peaks(run: Path) -> None:
         {
             "null": ["shuffle", "inactive"], "n_null": [900, 300], "n_peaks": [50, 50],
             "called_q05": [0, 0], "called_q10": [0, 0], "called_q20": [0, 0],
+            "fewest_q20": [12, 30],
             "median_null": [1.4, 1.2], "median_peaks": [1.55, 1.55], "self_check": [0.051, None],
         },
     )  # fmt: skip

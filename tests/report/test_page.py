@@ -100,12 +100,18 @@ def test_expected_precision_is_the_mean_confidence_of_what_passes(html: str) -> 
 
 def test_the_promise_is_held_against_held_out_measurements() -> None:
     table = pd.DataFrame(
-        {"filter": ["PASS"] * 4 + ["high_q"], "held_out": ["active", "active", "inactive", ".", "inactive"]}
-    ).assign(confidence=[0.9, 0.6, 0.6, 0.1, 0.1])
+        {
+            "filter": ["PASS"] * 4 + ["high_q"],
+            "held_out": ["active", "active", "inactive", ".", "inactive"],
+            "confidence": [0.9, 0.6, 0.6, 0.1, 0.1],
+            "seen_in_training": [False, False, False, True, True],
+        }
+    )
     said = held_out_sentence(table)
-    assert said.startswith("3 of them have their summit in held-out measured windows")
-    assert "66.7% of these measured active; their mean confidence is 70.0%" in said
-    assert "cannot be checked" in held_out_sentence(table[table["held_out"] == "."])
+    assert said.startswith("1 of them overlap training windows")
+    assert "3 have their summit in held-out measured windows" in said
+    assert "66.7% measured active (95% interval 20.8% to 93.9%; stated 70.0%)" in said  # Wilson's interval by hand
+    assert "measured active" not in held_out_sentence(table[table["held_out"] == "."])
 
 
 def test_candidate_table_stops_at_top_n_and_links_to_the_picture(html: str) -> None:

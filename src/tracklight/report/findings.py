@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 
 from tracklight.report.blocks import Block, Cell, Items, Picture, Section, Text, absent, percent, plain_table
 from tracklight.report.run_folder import RunFolder
@@ -55,8 +56,8 @@ def confidence_section(run: RunFolder) -> Section:
         title,
         [
             Text(
-                f"On {facts['n_windows']:,} held-out windows that were not used for the fit, the stated confidence was "
-                f"off by {error} on average (expected calibration error).",
+                f"On {facts['n_windows']:,} held-out windows, each judged by a fit without its stretch of genome, the "
+                f"stated confidence was off by {error} on average (expected calibration error).",
                 strong=True,
             ),
             Text(
@@ -88,7 +89,8 @@ def peaks_section(run: RunFolder) -> Section:
         "self_check": "self-check",
     }
     blocks.append(plain_table(shown, caption="Peaks that pass each null", headings=headings))
-    blocks.append(Items([check for check in map(_self_check, nulls.to_dict("records")) if check]))
+    rows = nulls.to_dict("records")
+    blocks.append(Items([*filter(None, map(_self_check, rows)), *map(_resolution, rows)]))
     if len(peaks):
         blocks.append(
             Picture(
@@ -112,6 +114,14 @@ def null_sentence(nulls: pd.DataFrame, n_peaks: int) -> str:
         counts = ", ".join(f"{int(row[column]):,} at q ≤ {limit:.2f}" for column, limit in CALLED.items())
         parts.append(f"against {NULLS.get(str(row['null']), row['null'])} {counts}")
     return f"Peaks that pass, of {n_peaks:,}: {'; '.join(parts)}."
+
+
+def _resolution(row: dict[Any, Any]) -> str:
+    name = NULLS.get(str(row["null"]), row["null"])
+    return (
+        f"With {int(row['n_null']):,} null peaks from {name}, {int(row['fewest_q20']):,} peaks would have to be higher "
+        "than all of them (of similar GC, for shuffles) before any could pass q ≤ 0.20."
+    )
 
 
 def _self_check(row: dict[Any, Any]) -> str:
@@ -161,13 +171,22 @@ def promise_sentence(table: pd.DataFrame) -> str:
 
 def held_out_sentence(table: pd.DataFrame) -> str:
     """Compare what the list promises with what was measured where the networks were not trained."""
-    known = table[(table["filter"] == "PASS") & table["held_out"].isin(["active", "inactive"])]
+    passed = table[table["filter"] == "PASS"]
+    known = passed[passed["held_out"].isin(["active", "inactive"])]
+    seen = int(passed["seen_in_training"].sum())
+    where = (
+        f"{seen:,} of them overlap training windows, where networks look better than they are; {len(known):,} have "
+        "their summit in held-out measured windows of their strand; the others lie where nothing was measured or on "
+        "the other strand, and there active places are likely rarer."
+    )
     if not len(known):
-        return "No candidate lies in a held-out measured window, so the promise cannot be checked on this run."
+        return where
+    active = known["held_out"] == "active"
+    low, high = binomtest(int(active.sum()), len(known)).proportion_ci(method="wilson")
     return (
-        f"{len(known):,} of them have their summit in held-out measured windows of their strand, and "
-        f"{percent((known['held_out'] == 'active').mean())} of these measured active; their mean confidence is "
-        f"{percent(known['confidence'].mean())}. Elsewhere in the genome active places are likely rarer."
+        f"{where} Of the held-out ones {percent(active.mean())} measured active (95% interval {percent(low)} to "
+        f"{percent(high)}; stated {percent(known['confidence'].mean())}). The confidence was fitted on all held-out "
+        "windows, so this checks the list, not the networks alone."
     )
 
 

@@ -31,7 +31,7 @@ from tracklight.genome.shards import Tracks, load_tracks
 from tracklight.progress import log
 from tracklight.settings import Peaks
 from tracklight.stages import door
-from tracklight.stats import CALLED, benjamini_hochberg, empirical_p, reliability_curve, uniformity_check
+from tracklight.stats import CALLED, benjamini_hochberg, empirical_p, fewest_calls, reliability_curve, uniformity_check
 
 INACTIVE_BLOCK_BP = 10_000  # the inactive null is checked on alternate blocks, so that neighbours stay together
 
@@ -138,11 +138,12 @@ def _tested(
         "inactive": empirical_p(halves[1], halves[0]),
     }
     nulls = {"shuffle": first["height"].to_numpy(), "inactive": quiet["height"].to_numpy()}
+    strata = {"shuffle": settings.gc_strata, "inactive": 1}
     rows = []
     for name, values in p.items():
         q = benjamini_hochberg(values)
         peaks = peaks.assign(**{f"p_{name}": values, f"q_{name}": q})
-        rows.append(_summary(name, nulls[name], height, q, check=uniformity_check(checks[name])))
+        rows.append(_summary(name, nulls[name], height, q, check=uniformity_check(checks[name]), strata=strata[name]))
     return peaks, pd.DataFrame(rows)
 
 
@@ -155,7 +156,9 @@ def _inactive(peaks: pd.DataFrame, data: Dataset, scan: Scan) -> pd.DataFrame:
     return found.assign(half=block.to_numpy() % 2)
 
 
-def _summary(name: str, null: np.ndarray, height: np.ndarray, q: np.ndarray, *, check: float) -> dict[str, Any]:
+def _summary(
+    name: str, null: np.ndarray, height: np.ndarray, q: np.ndarray, *, check: float, strata: int
+) -> dict[str, Any]:
     called = {column: int((q <= level).sum()) for column, level in CALLED.items()}
     log.info("null %s: %d null peaks, %s, self-check P(p < .05) = %.3f", name, len(null), called, check)
     return {
@@ -163,6 +166,7 @@ def _summary(name: str, null: np.ndarray, height: np.ndarray, q: np.ndarray, *, 
         "n_null": len(null),
         "n_peaks": len(height),
         **called,
+        "fewest_q20": fewest_calls(len(null) / strata, len(height), level=max(CALLED.values())),
         "median_null": float(np.median(null)) if len(null) else float("nan"),
         "median_peaks": float(np.median(height)) if len(height) else float("nan"),
         "self_check": check,
