@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tracklight.errors import InputError
-from tracklight.genome.dataset import open_dataset
+from tracklight.genome.dataset import open_dataset, target_number
 from tracklight.genome.fasta import decode_codes
 
 
@@ -45,3 +45,10 @@ def test_unfinished_windows_are_refused_with_what_to_do(simulated_run, tmp_path)
     (tmp_path / "windows/windows.json").write_text(json.dumps({})[:-1])
     with pytest.raises(InputError, match=r"windows: not prepared windows; got .*; run prepare-windows"):
         open_dataset(simulated_run / "genome", tmp_path / "windows")
+
+
+def test_the_explained_target_is_the_first_unless_one_is_named():
+    assert target_number(("x", "y"), None) == 0
+    assert target_number(("x", "y"), "y") == 1
+    with pytest.raises(InputError, match=r"attribute.target: unknown target; got 'z'; allowed: x, y"):
+        target_number(("x", "y"), "z")

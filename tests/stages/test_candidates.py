@@ -107,3 +107,14 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(tmp_path, capsys, extra
     lines = capsys.readouterr().err.strip().splitlines()
     assert [message in line for line in lines] == [True]
     assert not (tmp_path / "out").exists()
+
+
+def test_held_out_is_what_was_measured_of_the_explained_target(tmp_path):
+    write_run(tmp_path, peaks=((20, "+", 8.0),))
+    facts = {"length_bp": 10, "targets": ["x", "y"], "stranded": True}
+    (tmp_path / "windows" / "windows.json").write_text(json.dumps(facts))
+    with gzip.open(tmp_path / "windows" / "windows.tsv.gz", "wt") as handle:
+        handle.write("contig\tstart\treverse\tgroup\tsplit\tx.active\ty.active\nI\t15\t0\ta\ttest\t1\t0\n")
+    for target, expected in (("x", "active"), ("y", "inactive")):
+        assert run_stage(tmp_path, "--attribute-settings", json.dumps({"target": target})) == 0
+        assert result(tmp_path)["held_out"].tolist() == [expected]
