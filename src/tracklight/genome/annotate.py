@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tracklight.core.tape import Tape
+from tracklight.genome.fasta import N_CODE
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -92,7 +93,7 @@ def gc_fraction(elements: pd.DataFrame, tape: Tape) -> Floats:
         codes = np.asarray(tape.contig(str(chrom)))
         part = elements.iloc[rows]
         gc[rows] = _count_inside((codes == 1) | (codes == 2), part)
-        known[rows] = _count_inside(codes < 4, part)
+        known[rows] = _count_inside(codes != N_CODE, part)
     return np.divide(gc, known, out=np.full(len(elements), np.nan), where=known > 0)
 
 

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
 from tracklight.errors import complaint, one_of
 from tracklight.genome.decode import one_hot
+from tracklight.genome.fasta import reverse_complement_codes
 from tracklight.genome.windows import FACTS_FILE, INDEX_FILE
 from tracklight.learning.examples import Examples, Windows, make_examples
-
-COMPLEMENT = np.array([3, 2, 1, 0, 4], np.uint8)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Dataset:
         starts = self.tape.on_tape(self.index["contig"].to_numpy(object), self.index["start"].to_numpy(np.int64))
         windows = np.lib.stride_tricks.sliding_window_view(np.asarray(self.tape.data), self.length)[starts]
         reverse = self.index["reverse"].to_numpy(bool)[:, None]
-        return np.where(reverse, COMPLEMENT[windows[:, ::-1]], windows)
+        return np.where(reverse, reverse_complement_codes(windows), windows)
 
     def examples(self, device: torch.device) -> Examples:
         """Put the windows on a device."""

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from tracklight.core.tape import Tape
 from tracklight.errors import complaint
+from tracklight.genome.fasta import N_CODE
 from tracklight.genome.peaks import peak_table
-from tracklight.genome.saliency import AMBIGUOUS, Scan, attribute_stretch
+from tracklight.genome.saliency import Scan, attribute_stretch
 from tracklight.genome.shuffle import shuffle_dinucleotides
 from tracklight.settings import Peaks
 from tracklight.stats import empirical_p
@@ -133,7 +134,7 @@ def stratified_p(
 
 def _gc_around(codes: NDArray[np.generic], centre: NDArray[np.int64], radius: int) -> NDArray[np.float64]:
     strong = np.concatenate([[0], np.cumsum((codes == 1) | (codes == 2), dtype=np.int32)])
-    known = np.concatenate([[0], np.cumsum(codes != AMBIGUOUS, dtype=np.int32)])
+    known = np.concatenate([[0], np.cumsum(codes != N_CODE, dtype=np.int32)])
     low, high = np.maximum(centre - radius, 0), np.minimum(centre + radius + 1, len(codes))
     total = known[high] - known[low]
     return np.where(total > 0, (strong[high] - strong[low]) / np.maximum(total, 1), 0.5)
@@ -146,7 +147,7 @@ def _usable_starts(tape: Tape, piece: int, count: int, generator: np.random.Gene
     for _ in range(ROUNDS if room.sum() else 0):
         contig = generator.choice(len(room), size=count, p=room / room.sum())
         starts = tape.offsets[contig] + generator.integers(0, room[contig])
-        unknown = (np.asarray(tape.data)[starts[:, None] + np.arange(piece)] == AMBIGUOUS).any(1)
+        unknown = (np.asarray(tape.data)[starts[:, None] + np.arange(piece)] == N_CODE).any(1)
         found.append(starts[~unknown])
         if sum(map(len, found)) >= count:
             return np.concatenate(found)[:count]

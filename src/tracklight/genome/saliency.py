@@ -17,11 +17,10 @@ from tracklight.core.tape import Tape
 from tracklight.genome.dataset import target_number
 from tracklight.genome.decode import one_hot
 from tracklight.genome.ensemble import Ensemble
+from tracklight.genome.fasta import N_CODE
 from tracklight.genome.shards import Tracks
 from tracklight.progress import track
 from tracklight.settings import Attribute
-
-AMBIGUOUS = 4
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def attribute_stretch(tape: Tape, stretch: tuple[int, int], scan: Scan, *, devic
             attributions, predictions = _both_strands(codes, keep, scan, device)
             for number, (first, _) in enumerate(batch):
                 sums.add(first, keep[number], attribution=attributions[:, number], prediction=predictions[number])
-    sums.seen[np.asarray(tape.data[slice(*stretch)]) == AMBIGUOUS] = 0
+    sums.seen[np.asarray(tape.data[slice(*stretch)]) == N_CODE] = 0
     return sums.tracks()
 
 
@@ -208,7 +207,7 @@ def _batches(segments: Iterable[tuple[int, int]], scan: Scan) -> Iterator[list[t
 
 def _keep(codes: NDArray[np.uint8], scan: Scan) -> NDArray[np.bool_]:
     limit = scan.settings.max_n_fraction
-    return keep_windows(codes == AMBIGUOUS, window=scan.window, stride=scan.stride, max_fraction=limit)
+    return keep_windows(codes == N_CODE, window=scan.window, stride=scan.stride, max_fraction=limit)
 
 
 def _both_strands(
