@@ -16,7 +16,6 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST_MODULE = 350
 LONGEST_FUNCTION = 40
 MOST_POSITIONAL = 3
-LONG_BY_NATURE = {"settings.py": 400}  # one table of every setting: to divide it would hide a section
 FOUR_BY_NATURE = {  # an interval in a file, or the four things that the work is about
     "elements.list_track",
     "tracks.read_track",
@@ -59,7 +58,7 @@ def test_every_stage_has_its_module_and_every_module_is_a_stage():
 
 @by_module
 def test_a_module_fits_in_a_head_and_has_a_name_that_says_something(module):
-    assert len(module.read_text().splitlines()) <= LONG_BY_NATURE.get(module.name, LONGEST_MODULE)
+    assert len(module.read_text().splitlines()) <= LONGEST_MODULE
     assert module.stem not in NAMES_THAT_SAY_NOTHING
 
 

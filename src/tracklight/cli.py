@@ -28,6 +28,12 @@ STAGES = {
     "candidates": "peaks to a ranked, annotated list of candidate elements",
     "logos": "sequence logos of candidates and of held-out windows",
     "evaluate-elements": "tracks against known elements, with controls",
+    "receptive-field": "where in its window a network looks",
+    "deletion": "does the prediction fall when the salient bases are replaced",
+    "methods": "agreement and cost of the attribution methods",
+    "sanity": "does the map depend on what was learned, and is it stable",
+    "shortcuts": "is the model right for the wrong reason",
+    "trust": "join the checks to one table",
     "report": "one self-contained page",
     "schema": "print the JSON schema of the configuration",
 }

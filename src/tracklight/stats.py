@@ -18,6 +18,7 @@ from tracklight.errors import complaint
 
 Floats = NDArray[np.float64]
 Calibrator = Callable[[ArrayLike], Floats]
+INTERVAL = (0.025, 0.975)  # quantiles of the bootstrap samples: a 95 % interval
 CALLED = {"called_q05": 0.05, "called_q10": 0.10, "called_q20": 0.20}  # column that counts peaks, and its highest q
 
 
@@ -176,6 +177,67 @@ def expected_calibration_error(confidence: ArrayLike, labels: ArrayLike, *, bins
     if not curve["n"].size:
         return float("nan")
     return float(np.average(np.abs(curve["mean_confidence"] - curve["fraction_active"]), weights=curve["n"]))
+
+
+def bootstrap_weights(
+    groups: NDArray[np.generic], *, samples: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
+    """Draw groups of windows with replacement: windows of a stretch of genome overlap and are not independent.
+
+    Parameters
+    ----------
+    groups : ndarray (window,)
+        Label of the group (genome block) of each window.
+    samples : int
+        Number of samples.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of int64 (sample, window)
+        How often each window is drawn.
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
+    return drawn[:, member]
+
+
+def mean_interval(
+    values: ArrayLike, groups: NDArray[np.generic], *, samples: int, generator: np.random.Generator
+) -> tuple[Floats, Floats, Floats]:
+    """Return the mean over windows and the ends of its 95 % bootstrap interval, groups drawn with replacement.
+
+    Given differences between two treatments of the same windows this is the paired bootstrap.
+
+    Parameters
+    ----------
+    values : array_like (window, ...)
+        One value, or an array of them, per window; NaN is left out.
+    groups : ndarray (window,)
+        Label of the group (genome block) of each window.
+    samples : int
+        Number of samples.
+    generator : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    mean, low, high : ndarray of float64 (...)
+        NaN where no window has a value.
+    """
+    values = np.asarray(values, np.float64)
+    flat = values.reshape(len(values), -1)
+    present = np.isfinite(flat)
+    weights = np.vstack([np.ones(len(flat)), bootstrap_weights(groups, samples=samples, generator=generator)])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means = (weights @ np.where(present, flat, 0.0)) / (weights @ present)
+    drawn = means[1:]
+    ends = np.full((2, flat.shape[1]), np.nan)
+    some = np.isfinite(drawn).any(0)
+    ends[:, some] = np.nanquantile(drawn[:, some], INTERVAL, axis=0)
+    shape = values.shape[1:]
+    return means[0].reshape(shape), ends[0].reshape(shape), ends[1].reshape(shape)
 
 
 def auroc(scores: ArrayLike, labels: ArrayLike) -> float:

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from tracklight.genome.ranking import bootstrap_weights, coarse_levels, measure, rank_levels, ranking_metrics
+from tracklight.genome.ranking import coarse_levels, measure, rank_levels, ranking_metrics
+from tracklight.stats import bootstrap_weights
 
 ONCE = np.ones((1, 1), np.int64)
 

@@ -22,10 +22,17 @@ except InputError as error:
     raise WorkflowError(str(error)) from None
 
 
+def listed(given):
+    """The paths of an input: one, a list, named ones, or none."""
+    if isinstance(given, dict):
+        return list(given.values())
+    return given if isinstance(given, list) else [given] if given else []
+
+
 def check_inputs():
     """A mistyped path would else go unnoticed while an earlier run still stands."""
     for key, given in CONFIG.inputs:
-        for path in given if isinstance(given, list) else [given] if given else []:
+        for path in listed(given):
             if not Path(path).is_file():
                 raise WorkflowError(
                     f"config.inputs.{key}: file not found; got {path}; "

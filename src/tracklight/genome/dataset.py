@@ -18,6 +18,8 @@ from tracklight.genome.fasta import reverse_complement_codes
 from tracklight.genome.windows import FACTS_FILE, INDEX_FILE
 from tracklight.learning.examples import Examples, Windows, make_examples
 
+EVERY = slice(None)
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -67,11 +69,12 @@ class Dataset:
         """Return 1 for active, 0 for inactive (example,), NaN where not measured."""
         return self.index[f"{target}.active"].to_numpy(np.float64)
 
-    def codes(self) -> NDArray[np.uint8]:
-        """Return the codes of every window `(example, position)` as the network reads them, 5' to 3'."""
-        starts = self.tape.on_tape(self.index["contig"].to_numpy(object), self.index["start"].to_numpy(np.int64))
+    def codes(self, rows: NDArray[np.int64] | slice = EVERY) -> NDArray[np.uint8]:
+        """Return the codes of windows `(example, position)`, by default of all, as the network reads them, 5' to 3'."""
+        index = self.index.iloc[rows]
+        starts = self.tape.on_tape(index["contig"].to_numpy(object), index["start"].to_numpy(np.int64))
         windows = np.lib.stride_tricks.sliding_window_view(np.asarray(self.tape.data), self.length)[starts]
-        reverse = self.index["reverse"].to_numpy(bool)[:, None]
+        reverse = index["reverse"].to_numpy(bool)[:, None]
         return np.where(reverse, reverse_complement_codes(windows), windows)
 
     def examples(self, device: torch.device) -> Examples:

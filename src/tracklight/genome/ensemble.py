@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from tracklight.errors import complaint
 from tracklight.genome.dataset import Dataset
-from tracklight.models.spec import ModelSpec, load_model
+from tracklight.models.spec import ModelSpec, build, load_model
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,29 @@ class Ensemble:
         """Distance between scanned windows that suits the networks: their own stride, else half a window."""
         return int(getattr(self.models[0], "stride", max(1, self.spec.length // 2)))
 
+    @property
+    def mean(self) -> nn.Module:
+        """The networks as one: `(batch, channel, position)` to the mean of their outputs `(batch, target)`."""
+        return _Mean(self.models)
+
     def to(self, device: torch.device) -> "Ensemble":
         """Return the ensemble on a device."""
         return replace(self, models=tuple(model.to(device) for model in self.models))
+
+
+class _Mean(nn.Module):
+    def __init__(self, models: Sequence[nn.Module]):
+        super().__init__()
+        self.models = nn.ModuleList(models)
+        self.train(any(model.training for model in models))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([model(x) for model in self.models]).mean(0)
+
+
+def untrained_networks(spec: ModelSpec, count: int) -> list[nn.Module]:
+    """Return networks of a specification with random weights, ready for inference: the control that learned nothing."""
+    return [build(spec, seed=seed).for_inference() for seed in range(count)]
 
 
 def open_ensemble(paths: Sequence[Path], *, data: Dataset) -> Ensemble:

@@ -120,27 +120,3 @@ def _per_level(levels: NDArray[np.int64], chosen: NDArray[np.bool_]) -> sparse.c
     shape = (levels.shape[0], int(levels.max()) + 1)
     entries = (np.ones(len(windows)), (windows, levels[windows, positions]))
     return sparse.coo_array(entries, shape=shape).tocsr()
-
-
-def bootstrap_weights(
-    groups: NDArray[np.generic], *, samples: int, generator: np.random.Generator
-) -> NDArray[np.int64]:
-    """Draw groups of windows with replacement: windows of a stretch of genome overlap and are not independent.
-
-    Parameters
-    ----------
-    groups : ndarray (window,)
-        Label of the group (genome block) of each window.
-    samples : int
-        Number of samples.
-    generator : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of int64 (sample, window)
-        How often each window is drawn.
-    """
-    names, member = np.unique(groups, return_inverse=True)
-    drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=samples)
-    return drawn[:, member]

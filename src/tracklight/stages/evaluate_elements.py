@@ -16,7 +16,7 @@ from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
 from tracklight.genome.ensemble import Ensemble
 from tracklight.genome.intervals import BED6, read_bed
-from tracklight.genome.ranking import METRICS, bootstrap_weights, measure
+from tracklight.genome.ranking import METRICS, measure
 from tracklight.genome.saliency import Scan, attribute_stretch
 from tracklight.genome.slices import box_mean, surroundings, window_codes, window_track
 from tracklight.genome.tracks import read_track
@@ -25,10 +25,10 @@ from tracklight.progress import log
 from tracklight.settings import EvaluateElements
 from tracklight.stages import door
 from tracklight.stages.contig_names import add_contig_names, given_contig_names
+from tracklight.stats import INTERVAL, bootstrap_weights
 
 AT_CONTENT, POSITION_PRIOR, UNTRAINED = "at_content", "position_prior", "untrained{}"  # names of the controls
 ABSOLUTE = "|{}|"  # name of a track's absolute value
-INTERVAL = (0.025, 0.975)  # percentiles of the bootstrap samples: a 95 % interval
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from tracklight.settings import LARGEST, Config
 HEAD = """# Settings
 
 Every key of the configuration. A key that is not here is refused. This page is generated from the models in
-`src/tracklight/settings.py` by `make docs`; a key without a default has to be given.
+`src/tracklight/settings/` by `make docs`; a key without a default has to be given.
 Integers of any key end at ±1 000 000 000, numbers are finite.
 """
 COLUMNS = "| key | allowed | default | meaning |\n|---|---|---|---|"

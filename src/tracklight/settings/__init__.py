@@ -1,0 +1,70 @@
+"""The settings of every stage: one frozen model each, and the only home of defaults that can change a result.
+
+What lives here: the pydantic models behind the sections of `config/*.yaml`. May import: errors only.
+To add: a field with its unit in the name, bounds and a description; `make docs` refreshes the schema and the table.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tracklight.settings.base import LARGEST, Settings, load, validate
+from tracklight.settings.data import Columns, Inputs, PrepareGenome, PrepareWindows, Split
+from tracklight.settings.learning import Architecture, Evaluate, Train
+from tracklight.settings.tracks import Attribute, Candidates, EvaluateElements, Logos, Peaks, Report
+from tracklight.settings.trust import Deletion, Methods, ReceptiveField, Sanity, Shortcuts
+
+__all__ = [
+    "LARGEST",
+    "Architecture",
+    "Attribute",
+    "Candidates",
+    "Columns",
+    "Config",
+    "Deletion",
+    "Evaluate",
+    "EvaluateElements",
+    "Inputs",
+    "Logos",
+    "Methods",
+    "Peaks",
+    "PrepareGenome",
+    "PrepareWindows",
+    "ReceptiveField",
+    "Report",
+    "Sanity",
+    "Settings",
+    "Shortcuts",
+    "Split",
+    "Train",
+    "load",
+    "validate",
+]
+
+
+class Config(Settings):
+    """A whole run: its inputs and one section per stage."""
+
+    run: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the run; results go to results/<run>/"
+    )
+    fingerprint: Literal["version", "code"] = Field(
+        "version",
+        description="what of the package re-runs stages when it changes: the version, or any line of code",
+    )
+    inputs: Inputs = Field(description="files the run reads")
+    prepare_genome: PrepareGenome = Field(default_factory=PrepareGenome, description="stage prepare-genome")
+    prepare_windows: PrepareWindows = Field(description="stage prepare-windows")
+    train: Train = Field(default_factory=Train, description="stage train")
+    evaluate: Evaluate = Field(default_factory=Evaluate, description="stage evaluate")
+    attribute: Attribute = Field(default_factory=Attribute, description="stage attribute")
+    peaks: Peaks = Field(default_factory=Peaks, description="stage peaks")
+    candidates: Candidates = Field(default_factory=Candidates, description="stage candidates")
+    logos: Logos = Field(default_factory=Logos, description="stage logos")
+    evaluate_elements: EvaluateElements = Field(default_factory=EvaluateElements, description="stage evaluate-elements")
+    receptive_field: ReceptiveField = Field(default_factory=ReceptiveField, description="stage receptive-field")
+    deletion: Deletion = Field(default_factory=Deletion, description="stage deletion")
+    methods: Methods = Field(default_factory=Methods, description="stage methods")
+    sanity: Sanity = Field(default_factory=Sanity, description="stage sanity")
+    shortcuts: Shortcuts = Field(default_factory=Shortcuts, description="stage shortcuts")
+    report: Report = Field(default_factory=Report, description="stage report")

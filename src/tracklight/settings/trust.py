@@ -1,0 +1,105 @@
+"""Settings of the stages that measure whether the map can be trusted."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tracklight.settings.base import Device, Fraction, Settings, Whole
+
+
+class ReceptiveField(Settings):
+    """Where in its window a network looks: the effective receptive field."""
+
+    windows: Whole = Field(256, ge=8, description="held-out windows over which squared gradients are averaged")
+    mass: float = Field(
+        0.95, gt=0, lt=1, description="the width of the field is the shortest stretch with this share of its mass"
+    )
+    wasted_below: Fraction = Field(
+        0.5, description="warn when the width is less than this share of the window: most of the window is not used"
+    )
+    too_short_above: Fraction = Field(
+        0.9, description="warn when the width is more than this share of the window: the network may want more context"
+    )
+    seed: Whole = Field(0, ge=0, description="seed of the choice of windows and of the mix of channels")
+    device: Device = "auto"
+
+
+class Deletion(Settings):
+    """Deletion and insertion: whether the prediction hangs on the bases the map points at."""
+
+    windows: Whole = Field(200, ge=8, description="held-out active windows")
+    fillers: list[Literal["shuffle", "dinucleotide", "background", "neutral", "zero"]] = Field(
+        ["shuffle", "dinucleotide", "background", "neutral", "zero"],
+        min_length=1,
+        description="what replaced bases become; the verdict is on the first",
+    )
+    fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64], min_length=2, description="shares of the bases that are replaced"
+    )
+    verdict_fraction: float = Field(
+        0.04, gt=0, le=1, description="share of replaced bases at which the gap to random order is judged"
+    )
+    width_bp: Whole = Field(12, ge=1, description="length of the stretches that windowed masks replace (bp)")
+    draws: Whole = Field(5, ge=1, description="random fillers and random orders per window")
+    untrained_seeds: Whole = Field(3, ge=1, description="number of untrained networks whose order is a control")
+    subset_sizes: list[Annotated[Whole, Field(ge=1)]] = Field(
+        [1, 2, 4, 8, 16, 32, 64], min_length=1, description="sensitivity-n: sizes of the random sets of bases (bp)"
+    )
+    subsets: Whole = Field(100, ge=10, description="sensitivity-n and infidelity: random sets per window")
+    mutations: Whole = Field(3, ge=1, description="max-sensitivity: point mutations per perturbed window (bp)")
+    perturbations: Whole = Field(10, ge=1, description="max-sensitivity: perturbed copies per window")
+    bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
+    seed: Whole = Field(0, ge=0, description="seed of windows, fillers, orders and bootstrap")
+    device: Device = "auto"
+
+
+class Methods(Settings):
+    """Attribution methods beside each other and beside in-silico mutagenesis."""
+
+    windows: Whole = Field(64, ge=4, description="held-out active windows")
+    steps: Whole = Field(32, ge=1, description="integrated gradients: midpoint steps")
+    noise_samples: Whole = Field(25, ge=1, description="SmoothGrad: noisy copies")
+    noise_sd: float = Field(0.1, gt=0, description="SmoothGrad: standard deviation of the noise (one-hot units)")
+    references: Whole = Field(10, ge=1, description="DeepLIFT/SHAP: dinucleotide shuffles per window")
+    bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
+    seed: Whole = Field(0, ge=0, description="seed of windows, noise and references")
+    device: Device = "auto"
+
+
+class Sanity(Settings):
+    """Whether the map depends on what was learned, and whether it is stable."""
+
+    windows: Whole = Field(200, ge=8, description="held-out active windows")
+    margin: Fraction = Field(
+        0.1, description="the map of a randomised network must agree this much less than that of another seed"
+    )
+    shifts_bp: list[Annotated[Whole, Field(ge=1)]] = Field(
+        [1, 4, 8], min_length=1, description="stability: the window is moved by this much either way (bp)"
+    )
+    shuffled_epochs: Whole = Field(
+        4, ge=0, description="epochs of the network trained on shuffled labels; 0 leaves it out"
+    )
+    bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
+    seed: Whole = Field(0, ge=0, description="seed of windows, random weights and shuffled labels")
+    device: Device = "auto"
+
+
+class Shortcuts(Settings):
+    """Whether the model is right for the wrong reason."""
+
+    window_regions: dict[str, Annotated[list[Annotated[Whole, Field(ge=0)]], Field(min_length=2, max_length=2)]] = (
+        Field({}, description="name and [first, last-plus-one] base of a part of every window, from its 5' end (bp)")
+    )
+    windows: Whole = Field(500, ge=8, description="held-out windows per nuisance, with it and without it each")
+    enrichment_above: float = Field(
+        3.0, gt=0, description="flag rule: saliency per base of the nuisance, over the average"
+    )
+    effect_above_sd: float = Field(
+        1.0, gt=0, description="flag rule: effect of inserting the nuisance (standard deviations of the prediction)"
+    )
+    beyond_permuted_sd: float = Field(
+        0.5, gt=0, description="flag rule: how much more than its permuted bases the nuisance must do (the same unit)"
+    )
+    bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
+    seed: Whole = Field(0, ge=0, description="seed of windows, insertions and permutations")
+    device: Device = "auto"
