@@ -34,6 +34,12 @@ case $stage in
     peaks) write $out/peaks.tsv $out/peaks.narrowPeak $out/null.tsv $out/calibration.tsv $out/calibration.json ;;
     candidates) write $out/candidates.tsv $out/candidates.bed $out/candidates.fa ;;
     logos) write $out/logos.json $out/aggregate.png $out/maxima.png $out/maxima.tsv ;;
+    receptive-field) write $out/receptive_field{,_profile,_checks}.tsv ;;
+    deletion) write $out/deletion{,_areas,_checks}.tsv $out/faithfulness.tsv ;;
+    methods) write $out/methods{,_cost,_checks}.tsv ;;
+    sanity) write $out/sanity{,_checks}.tsv ;;
+    shortcuts) write $out/shortcuts{,_groups,_checks}.tsv ;;
+    trust) write $out ;;
     report) write $out $(dirname $out)/provenance.json ;;
 esac
 write $provenance; echo "$command" > $provenance
@@ -46,6 +52,7 @@ CONFIG: dict[str, Any] = {
         "genes": "genes.bed",
         "exclude": ["no go.bed"],
         "elements": "elements.bed",
+        "nuisance": {"repeats": "re peats.bed"},
     },
     "prepare_windows": {
         "active_above": 1.0,
@@ -123,7 +130,7 @@ def finished(finished_once: Folder, tmp_path: Path) -> Folder:
 
 
 def _new_folder(path: Path) -> Folder:
-    for name in ["genome.fa", "regions.tsv", "genes.bed", "no go.bed", "elements.bed"]:
+    for name in ["genome.fa", "regions.tsv", "genes.bed", "no go.bed", "elements.bed", "re peats.bed"]:
         (path / name).write_text("something\n")
     (path / "bin").mkdir()
     (path / "bin" / "tracklight").write_text(STAND_IN)

@@ -19,6 +19,12 @@ ALL_JOBS = {
     "candidates": 1,
     "logos": 1,
     "evaluate_elements": 1,
+    "receptive_field": 1,
+    "deletion": 1,
+    "methods": 1,
+    "sanity": 1,
+    "shortcuts": 1,
+    "trust": 1,
     "report": 1,
 }
 
@@ -48,6 +54,12 @@ def test_a_run_leaves_every_promised_file(finished_once):
         "candidates.fa",
         "logos/logos.json",
         "elements.tsv",
+        "trust.tsv",
+        "trust/receptive_field_profile.tsv",
+        "trust/deletion_areas.tsv",
+        "trust/methods_cost.tsv",
+        "trust/sanity.tsv",
+        "trust/shortcuts_groups.tsv",
         "report.html",
         "provenance.json",
     }

@@ -52,6 +52,7 @@ GRADIENTS = expand(
 )
 STAGES = ["prepare_genome", "prepare_windows", "evaluate", "bigwig", "peaks"]
 STAGES += ["candidates", "logos"]
+STAGES += ["receptive_field", "deletion", "methods", "sanity", "shortcuts", "trust"]
 STAGES += ["evaluate_elements"] if CONFIG.inputs.elements else []
 STAGES += [f"train_seed{seed}" for seed in CONFIG.train.seeds]
 STAGES += [
@@ -103,6 +104,16 @@ def option(name, values):
     """An option of the command line with its values, or nothing."""
     values = [values] if isinstance(values, str) else list(values or [])
     return f"{name} {' '.join(map(shlex.quote, values))}" if values else ""
+
+
+def named(files):
+    """Files as `name=file`."""
+    return [f"{name}={path}" for name, path in files.items()]
+
+
+def trust_tables(*names):
+    """Tables that a stage of trust.smk writes."""
+    return [f"results/{{run}}/trust/{name}.tsv" for name in names]
 
 
 def named_tracks(paths, names):

@@ -77,6 +77,14 @@ rule report:
         fasta=rules.candidates.output.fasta,
         narrow_peak=rules.peaks.output.narrow_peak,
         elements=rules.evaluate_elements.output.table if CONFIG.inputs.elements else [],
+        trust=rules.trust.output.table,
+        microscope=[
+            rules.receptive_field.output.tables,
+            rules.deletion.output.tables,
+            rules.methods.output.tables,
+            rules.sanity.output.tables,
+            rules.shortcuts.output.tables,
+        ],
         records=RECORDS,
     output:
         page=report(
