@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -129,3 +131,26 @@ def test_fewest_calls_is_the_smallest_number_at_the_floor_that_passes():
     for calls in (needed - 1, needed):
         p = np.concatenate([np.full(calls, 1 / 101), np.ones(1000 - calls)])  # 100 null scores, 1000 tests
         assert (stats.benjamini_hochberg(p)[0] <= 0.2) == (calls == needed)
+
+
+def test_the_interval_of_a_mean_is_that_of_means_over_drawn_groups():
+    values, groups = np.array([1.0, 3.0, 5.0, 11.0]), np.array(["a", "a", "b", "c"])
+    mean, low, high = stats.mean_interval(values, groups, samples=4000, generator=np.random.default_rng(0))
+    each = {"a": [1.0, 3.0], "b": [5.0], "c": [11.0]}
+    draws = [np.mean([value for name in draw for value in each[name]]) for draw in product("abc", repeat=3)]
+    assert float(mean) == 5.0
+    np.testing.assert_allclose([low, high], np.quantile(draws, [0.025, 0.975], method="inverted_cdf"))
+
+
+def test_intervals_of_several_columns_leave_missing_values_out():
+    values = np.array([[1.0, np.nan, np.nan], [3.0, 4.0, np.nan]])
+    mean, low, high = stats.mean_interval(values, np.arange(2), samples=200, generator=np.random.default_rng(0))
+    np.testing.assert_array_equal(mean, [2.0, 4.0, np.nan])
+    np.testing.assert_array_equal(low, [1.0, 4.0, np.nan])
+    np.testing.assert_array_equal(high, [3.0, 4.0, np.nan])
+
+
+def test_a_constant_difference_has_an_interval_of_no_width():
+    difference = np.full((5, 2), 0.25)
+    found = stats.mean_interval(difference, np.arange(5), samples=100, generator=np.random.default_rng(0))
+    np.testing.assert_allclose(np.stack(found), 0.25)

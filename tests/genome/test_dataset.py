@@ -22,6 +22,11 @@ def test_codes_and_decoded_examples_are_the_same_windows(data):
     assert spelled == [decode_codes(codes) for codes in data.codes()[rows.numpy()]]
 
 
+def test_codes_of_some_rows_are_those_rows_of_all_codes(data):
+    rows = np.array([5, 2, 9])
+    np.testing.assert_array_equal(data.codes(rows), data.codes()[rows])
+
+
 def test_minus_strand_windows_are_read_as_reverse_complements(data, simulation):
     row = int(np.flatnonzero(data.index["reverse"] == 1)[0])
     window = data.index.iloc[row]

@@ -1,7 +1,8 @@
 import pytest
+import torch
 
 from tracklight.errors import InputError
-from tracklight.genome.ensemble import open_ensemble
+from tracklight.genome.ensemble import open_ensemble, untrained_networks
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
 
 
@@ -40,3 +41,20 @@ def test_networks_with_other_windows_are_refused(tmp_path):
         InputError, match=r"b.pt: networks must read the windows they are used on; got 24 bp, y; allowed: 20 bp"
     ):
         open_ensemble(files, data=Windows())
+
+
+def test_the_networks_as_one_answer_with_the_mean_of_their_answers(tmp_path):
+    ensemble = open_ensemble([saved(tmp_path / f"{seed}.pt", seed=seed) for seed in (4, 2)], data=Windows())
+    x = torch.rand(3, 4, 20, generator=torch.Generator().manual_seed(0))
+    expected = (ensemble.models[0](x) + ensemble.models[1](x)) / 2
+    assert torch.allclose(ensemble.mean(x), expected)
+    assert not ensemble.mean.training
+
+
+def test_untrained_networks_differ_by_seed_and_are_the_same_each_time():
+    spec = ModelSpec("valid_conv", 4, 20, ("y",), VALID)
+    first, again = untrained_networks(spec, 2), untrained_networks(spec, 2)
+    x = torch.rand(1, 4, 20, generator=torch.Generator().manual_seed(0))
+    outputs = [float(network(x)) for network in [*first, *again]]
+    assert outputs[:2] == outputs[2:]
+    assert outputs[0] != outputs[1]
