@@ -18,6 +18,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 LARGEST = 10**9
 Whole = Annotated[int, Field(le=LARGEST)]
 PathText = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(pattern=r"^[^=]+$")]  # given to a stage as name=file
 
 
 class Settings(BaseModel):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from tracklight.settings.base import Fraction, PathText, Settings, Whole
+from tracklight.settings.base import Fraction, Name, PathText, Settings, Whole
 
 
 class Inputs(Settings):
@@ -15,7 +15,7 @@ class Inputs(Settings):
     genes: PathText | None = Field(None, description="genes for annotation: BED6 or GFF3/GTF, optionally gzip")
     exclude: list[PathText] = Field([], description="BED files; candidates that overlap one are dropped")
     elements: PathText | None = Field(None, description="known functional elements (BED) to evaluate tracks against")
-    nuisance: dict[str, PathText] = Field(
+    nuisance: dict[Name, PathText] = Field(
         {}, description="name and BED file of what must not decide a prediction: repeats, adapters, GC islands"
     )
 

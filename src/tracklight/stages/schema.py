@@ -70,7 +70,7 @@ def _allowed(field: dict[str, Any]) -> str:
     if field["type"] == "array":
         return f"list of {_allowed(field['items'])}"
     if field["type"] == "object":
-        return f"map of text to {_allowed(field['additionalProperties'])}"
+        return f"map of text to {_allowed(_values(field))}"
     return _word(field) + _bounds(field)
 
 
@@ -82,3 +82,8 @@ def _bounds(field: dict[str, Any]) -> str:
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {field[key]:g}" for key, sign in signs.items() if abs(field.get(key, LARGEST)) != LARGEST]
     return " " + " and ".join(bounds) if bounds else ""
+
+
+def _values(mapping: dict[str, Any]) -> dict[str, Any]:
+    """Return what a mapping's values may be; keys with a pattern of their own stand elsewhere in the schema."""
+    return dict(mapping.get("additionalProperties") or next(iter(mapping["patternProperties"].values())))
