@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -107,7 +109,7 @@ def test_training_stops_when_validation_does_not_improve(examples, rows, tmp_pat
 
 def test_constant_training_targets_are_refused():
     with pytest.raises(InputError, match=r"a target does not vary over the training windows; got 0.0"):
-        standardise(build(SPEC, seed=0), torch.ones(5, 1))
+        standardise(build(SPEC, seed=0), torch.ones(5, 1), loss="mse")
 
 
 def test_a_loss_that_is_not_finite_stops_training(examples, rows, tmp_path):
@@ -123,3 +125,36 @@ def test_missing_targets_do_not_count_in_the_loss(name, expected):
     loss.backward()
     assert loss.item() == pytest.approx(expected)
     assert prediction.grad[:, 1].tolist() == [0.0, 0.0]
+
+
+@pytest.fixture(scope="module")
+def labelled(examples):
+    """The same windows with a label: 1 where more than a quarter is G; every tenth was not measured."""
+    labels = (examples.targets > 0.25).float()
+    labels[::10] = float("nan")
+    return replace(examples, targets=labels)
+
+
+def test_a_network_of_labels_predicts_log_odds_and_keeps_the_units_of_its_output(labelled, rows, tmp_path):
+    model, progress = trained(labelled, rows, tmp_path / "resume.pt", loss="bce", epochs=15)
+    assert (model.scale.item(), model.shift.item()) == (1.0, 0.0)
+    logit = predict(model, labelled, rows["validation"])[:, 0].double().numpy()
+    label = labelled.targets[rows["validation"], 0].double().numpy()
+    measured = np.isfinite(label)
+    probability = 1 / (1 + np.exp(-logit[measured]))
+    right = np.where(label[measured] == 1, probability, 1 - probability)
+    assert min(row["validation_loss"] for row in progress.rows) == pytest.approx(-np.log(right).mean(), rel=1e-4)
+    assert ((logit[measured] > 0) == (label[measured] == 1)).mean() > 0.85
+
+
+def test_targets_that_are_no_labels_are_refused_by_a_loss_for_labels(examples, rows, tmp_path):
+    with pytest.raises(
+        InputError, match=r"train.loss: bce: targets are not the labels .*got 0\.\d+; allowed: 0, 1, or"
+    ):
+        trained(examples, rows, tmp_path / "resume.pt", loss="bce")
+
+
+def test_labels_that_are_all_the_same_are_refused(labelled, rows, tmp_path):
+    constant = replace(labelled, targets=torch.ones_like(labelled.targets))
+    with pytest.raises(InputError, match=r"a target does not vary over the training windows"):
+        trained(constant, rows, tmp_path / "resume.pt", loss="bce")

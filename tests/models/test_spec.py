@@ -6,9 +6,11 @@ from tracklight.models.spec import Checkpoint, ModelSpec, build, load_checkpoint
 
 VALID = {"filters": 4, "kernels": [5, 3], "pools": [2, 2], "hidden": 4, "dropout": 0.2, "batch_norm": True}
 DILATED = {"filters": 4, "kernels": [5, 3], "blocks": 2, "hidden": 4, "dropout": 0.2}
+POOLED = {"filters": 4, "kernels": [5, 3], "pool": "max", "dropout": 0.2}
 SPECS = [
     ModelSpec("valid_conv", 4, 40, ("a", "b"), VALID),
     ModelSpec("residual_dilated", 4, 40, ("a", "b"), DILATED),
+    ModelSpec("global_pool", 4, 40, ("a", "b"), POOLED),
 ]
 
 
@@ -116,6 +118,15 @@ def test_a_checkpoint_of_another_content_names_the_field(tmp_path, changes, mess
     with pytest.raises(InputError, match=message) as caught:
         load_checkpoint(stored_with(tmp_path, **changes))
     assert "\n" not in str(caught.value)
+
+
+def test_a_pooling_that_does_not_exist_is_refused(tmp_path):
+    save_checkpoint(tmp_path / "model.pt", checkpoint_of(SPECS[2]))
+    stored = torch.load(tmp_path / "model.pt", weights_only=True)
+    stored["spec"]["options"]["pool"] = "median"
+    torch.save(stored, tmp_path / "model.pt")
+    with pytest.raises(InputError, match=r"options do not describe a network; got .*median"):
+        load_model(tmp_path / "model.pt")
 
 
 @pytest.mark.parametrize("wrong", [{"filters": "many"}, {"filters": -1}, {"filters": 1.5}, {"kernels": 5}])

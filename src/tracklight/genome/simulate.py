@@ -112,7 +112,7 @@ def simulate_genome(rng: np.random.Generator, recipe: Recipe | None = None) -> S
     recipe = recipe or Recipe()
     contigs, regions, truth = {}, list[dict[str, Any]](), list[dict[str, Any]]()
     for name, length in recipe.contigs.items():
-        codes = contigs[name] = _background(rng, length)
+        codes = contigs[name] = background(rng, length)
         codes[: recipe.n_run_bp] = N_CODE
         for start in range(recipe.n_run_bp, length - recipe.region_bp + 1, recipe.spacing_bp):
             site = {"chrom": name, "start": start, "end": start + recipe.region_bp}
@@ -129,7 +129,7 @@ def write_simulation(folder: str | Path, simulation: Simulation) -> dict[str, Pa
     """Write `genome.fa`, `regions.tsv` and `truth.bed` to `folder`; return their paths as fasta, regions, truth."""
     folder = Path(folder)
     paths = {"fasta": folder / "genome.fa", "regions": folder / "regions.tsv", "truth": folder / "truth.bed"}
-    write_text(paths["fasta"], "".join(_fasta_lines(simulation.contigs)))
+    write_text(paths["fasta"], "".join(fasta_lines(simulation.contigs)))
     with whole_file(paths["regions"]) as temporary:
         simulation.regions.to_csv(temporary, sep="\t", index=False)
     with whole_file(paths["truth"]) as temporary:
@@ -137,7 +137,8 @@ def write_simulation(folder: str | Path, simulation: Simulation) -> dict[str, Pa
     return paths
 
 
-def _background(rng: np.random.Generator, length: int) -> NDArray[np.uint8]:
+def background(rng: np.random.Generator, length: int) -> NDArray[np.uint8]:
+    """Return codes `(position,)` of an order-1 Markov chain, AT-rich and poor in CG."""
     follows = np.array(  # row: the base before, column: A C G T
         [[0.31, 0.18, 0.21, 0.30], [0.36, 0.24, 0.05, 0.35], [0.29, 0.21, 0.20, 0.30], [0.22, 0.20, 0.23, 0.35]]
     )
@@ -162,7 +163,7 @@ def _plant(
     part = recipe.region_bp // len(recipe.motifs)
     for slot, number in enumerate(rng.permutation(chosen)):
         motif = recipe.motifs[number]
-        instance = _instance(rng, motif.consensus, recipe.mutation_rate)
+        instance = mutated_instance(rng, motif.consensus, recipe.mutation_rate)
         start = int(site["start"]) + slot * part + int(rng.integers(part - len(instance) + 1))
         end = start + len(instance)
         codes[start:end] = instance if strand == "+" else reverse_complement_codes(instance)
@@ -176,7 +177,8 @@ def _plant(
         }
 
 
-def _instance(rng: np.random.Generator, consensus: str, mutation_rate: float) -> NDArray[np.uint8]:
+def mutated_instance(rng: np.random.Generator, consensus: str, mutation_rate: float) -> NDArray[np.uint8]:
+    """Return codes `(position,)` of a consensus, each base replaced by another with probability `mutation_rate`."""
     codes = np.array([BASES.index(letter) for letter in consensus], np.uint8)
     mutated = rng.random(len(codes)) < mutation_rate
     return np.where(mutated, (codes + rng.integers(1, 4, len(codes))) % 4, codes).astype(np.uint8)
@@ -194,7 +196,8 @@ def _measure(
     return rows
 
 
-def _fasta_lines(contigs: Mapping[str, NDArray[np.uint8]]) -> Iterator[str]:
+def fasta_lines(contigs: Mapping[str, NDArray[np.uint8]]) -> Iterator[str]:
+    """Yield the lines of a FASTA file of contigs, codes `(position,)` by name."""
     for name, codes in contigs.items():
         letters = decode_codes(codes)
         yield f">{name} simulated\n"

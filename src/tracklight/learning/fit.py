@@ -15,7 +15,7 @@ from tracklight.core.weights import load_tensors
 from tracklight.errors import InputError, complaint
 from tracklight.files import whole_file
 from tracklight.learning.examples import Examples, predict
-from tracklight.learning.losses import masked_loss
+from tracklight.learning.losses import LOSSES, check_labels, masked_loss
 from tracklight.models.network import Network
 from tracklight.progress import log, track
 from tracklight.settings import Train
@@ -65,7 +65,8 @@ def fit(
     Parameters
     ----------
     model : Module
-        With buffers `scale` and `shift` (target,), which are set so that outputs are in units of the targets.
+        With buffers `scale` and `shift` (target,), which are set so that outputs are in units of the targets; for a
+        loss on labels they are log-odds.
     examples : Examples
         All windows.
     rows : dict of str to Tensor
@@ -82,9 +83,10 @@ def fit(
     Raises
     ------
     InputError
-        When the training targets do not vary, or the loss is not finite.
+        When the training targets do not vary or do not suit the loss, or the loss is not finite.
     """
-    standardise(model, examples.targets[rows["train"]])
+    check_labels(settings.loss, examples.targets)
+    standardise(model, examples.targets[rows["train"]], loss=settings.loss)
     steps = settings.epochs * math.ceil(len(rows["train"]) / settings.batch_size)
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=settings.learning_rate, total_steps=steps)
@@ -127,16 +129,20 @@ class Augmentation:
         return {"shift": shift.to(device), "flip": flip.to(device) if self.flip else None}
 
 
-def standardise(model: Network, targets: Tensor) -> None:
-    """Set `model.scale` and `model.shift` to the spread and mean of the training targets (example, target)."""
+def standardise(model: Network, targets: Tensor, *, loss: str) -> None:
+    """Set `model.scale` and `model.shift` to the spread and mean of the training targets (example, target).
+
+    A loss on targets as they are leaves them at 1 and 0.
+    """
     measured = ~torch.isnan(targets)
     count = measured.sum(0)
     mean = torch.where(measured, targets, 0.0).sum(0) / count
     spread = (torch.where(measured, targets - mean, 0.0).square().sum(0) / count).sqrt()
     if not bool((spread > 0).all()):
         raise complaint("a target does not vary over the training windows", got=spread.tolist(), do="check the table")
-    model.shift.copy_(mean)
-    model.scale.copy_(spread)
+    if LOSSES[loss].standardised:
+        model.shift.copy_(mean)
+        model.scale.copy_(spread)
 
 
 def _epoch(

@@ -11,6 +11,7 @@ import torch
 from tracklight.core.weights import load_tensors
 from tracklight.errors import complaint, existing_file, one_of
 from tracklight.files import whole_file
+from tracklight.models.global_pool import GlobalPool
 from tracklight.models.network import Network, Shape
 from tracklight.models.residual_dilated import ResidualDilated
 from tracklight.models.valid_conv import ValidConv
@@ -19,7 +20,11 @@ FORMAT = 1
 STORED = {"spec": dict, "weights": dict, "decode": str, "settings": dict, "provenance": dict}
 STORED_SPEC = {"arch": str, "channels": int, "length": int, "targets": tuple, "options": dict}
 TRAIN_AGAIN = "delete it and train again"
-ARCHITECTURES: dict[str, type[Network]] = {"valid_conv": ValidConv, "residual_dilated": ResidualDilated}
+ARCHITECTURES: dict[str, type[Network]] = {
+    "valid_conv": ValidConv,
+    "residual_dilated": ResidualDilated,
+    "global_pool": GlobalPool,
+}
 
 
 @dataclass(frozen=True)

@@ -10,21 +10,26 @@ from tracklight.settings.base import Device, Fraction, Settings, Whole
 class Architecture(Settings):
     """Shape of the network."""
 
-    name: Literal["valid_conv", "residual_dilated"] = Field("valid_conv", description="family of the network")
+    name: Literal["valid_conv", "residual_dilated", "global_pool"] = Field(
+        "valid_conv", description="family of the network"
+    )
     filters: Whole = Field(64, ge=1, description="filters per layer")
     kernels: list[Annotated[Whole, Field(ge=1)]] = Field(
         [11, 7, 5],
         min_length=1,
-        description="valid_conv: kernel of each convolution; residual_dilated: stem, then blocks (bp)",
+        description="valid_conv, global_pool: kernel of each convolution; residual_dilated: stem, then blocks (bp)",
     )
     pools: list[Annotated[Whole, Field(ge=1)]] = Field(
         [2, 2, 2],
         description="valid_conv: max-pooling after each convolution; their product is the scan stride (bp)",
     )
     blocks: Whole = Field(4, ge=1, description="residual_dilated: number of blocks, dilation doubles in each")
-    hidden: Whole = Field(64, ge=1, description="units of the dense layer")
+    pool: Literal["max", "mean"] = Field(
+        "max", description="global_pool: pooling over all positions; mean is for class activation maps"
+    )
+    hidden: Whole = Field(64, ge=1, description="valid_conv, residual_dilated: units of the dense layer")
     dropout: Fraction = Field(0.3, description="dropout before the output, in training only")
-    batch_norm: bool = Field(True, description="batch normalisation after each convolution")
+    batch_norm: bool = Field(True, description="valid_conv: batch normalisation after each convolution")
 
 
 class Train(Settings):
@@ -37,8 +42,10 @@ class Train(Settings):
         description="one network is trained per seed; together they form the ensemble",
     )
     device: Device = "auto"
-    loss: Literal["mse", "huber"] = Field(
-        "mse", description="loss on the transformed targets, standardised on the training windows"
+    loss: Literal["mse", "huber", "bce"] = Field(
+        "mse",
+        description="mse, huber: on the transformed targets, standardised on the training windows; "
+        "bce: targets are 0 or 1 (transform: none) and the output is the log-odds of 1",
     )
     epochs: Whole = Field(12, ge=1, description="passes over the training windows at most")
     batch_size: Whole = Field(128, ge=1, description="windows per step")

@@ -59,6 +59,7 @@ def model_spec(settings: Train, *, length: int, targets: tuple[str, ...]) -> Mod
     names = {
         "valid_conv": {"filters", "kernels", "pools", "hidden", "dropout", "batch_norm"},
         "residual_dilated": {"filters", "kernels", "blocks", "hidden", "dropout"},
+        "global_pool": {"filters", "kernels", "pool", "dropout"},
     }
     return ModelSpec(shape.name, 4, length, targets, shape.model_dump(include=names[shape.name]))
 
