@@ -27,42 +27,46 @@ class ReceptiveField(Settings):
 class Deletion(Settings):
     """Deletion and insertion: whether the prediction hangs on the bases the map points at."""
 
-    windows: Whole = Field(200, ge=8, description="held-out active windows")
+    windows: Whole = Field(100, ge=8, description="held-out active windows")
     fillers: list[Literal["shuffle", "dinucleotide", "background", "neutral", "zero"]] = Field(
         ["shuffle", "dinucleotide", "background", "neutral", "zero"],
         min_length=1,
-        description="what replaced bases become; the verdict is on the first",
+        description="what replaced bases become; the verdict, windowed masks and insertion use the first",
     )
-    fractions: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64], min_length=2, description="shares of the bases that are replaced"
+    fractions: list[Annotated[float, Field(gt=0, lt=1)]] = Field(
+        [0.02, 0.04, 0.08, 0.16, 0.32, 0.64], min_length=2, description="shares of the bases that are replaced"
     )
     verdict_fraction: float = Field(
-        0.04, gt=0, le=1, description="share of replaced bases at which the gap to random order is judged"
+        0.04, gt=0, lt=1, description="share of replaced bases at which the gap to random order is judged"
     )
     width_bp: Whole = Field(12, ge=1, description="length of the stretches that windowed masks replace (bp)")
-    draws: Whole = Field(5, ge=1, description="random fillers and random orders per window")
-    untrained_seeds: Whole = Field(3, ge=1, description="number of untrained networks whose order is a control")
+    draws: Whole = Field(3, ge=1, description="random fillers, random orders and untrained networks per window")
     subset_sizes: list[Annotated[Whole, Field(ge=1)]] = Field(
-        [1, 2, 4, 8, 16, 32, 64], min_length=1, description="sensitivity-n: sizes of the random sets of bases (bp)"
+        [1, 2, 4, 8, 16, 32, 64],
+        min_length=1,
+        description="infidelity and sensitivity-n: sizes of the random sets of bases, those shorter than a window (bp)",
     )
-    subsets: Whole = Field(100, ge=10, description="sensitivity-n and infidelity: random sets per window")
+    subsets: Whole = Field(32, ge=10, description="infidelity and sensitivity-n: random sets per window and size")
     mutations: Whole = Field(3, ge=1, description="max-sensitivity: point mutations per perturbed window (bp)")
     perturbations: Whole = Field(10, ge=1, description="max-sensitivity: perturbed copies per window")
     bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
-    seed: Whole = Field(0, ge=0, description="seed of windows, fillers, orders and bootstrap")
+    seed: Whole = Field(0, ge=0, description="seed of windows, fillers, orders, sets and bootstrap")
     device: Device = "auto"
 
 
 class Methods(Settings):
-    """Attribution methods beside each other and beside in-silico mutagenesis."""
+    """Attribution methods, as the section `attribute` sets them, beside each other and beside in-silico mutagenesis."""
 
     windows: Whole = Field(64, ge=4, description="held-out active windows")
-    steps: Whole = Field(32, ge=1, description="integrated gradients: midpoint steps")
-    noise_samples: Whole = Field(25, ge=1, description="SmoothGrad: noisy copies")
-    noise_sd: float = Field(0.1, gt=0, description="SmoothGrad: standard deviation of the noise (one-hot units)")
-    references: Whole = Field(10, ge=1, description="DeepLIFT/SHAP: dinucleotide shuffles per window")
+    untrained_seeds: Whole = Field(3, ge=1, description="number of untrained networks whose maps are the control")
+    agree_above: Fraction = Field(
+        0.5, description="pass when a map agrees at least this much with in-silico mutagenesis (Pearson r per window)"
+    )
+    gap_below: Fraction = Field(
+        0.05, description="pass when the sum of a map misses the difference in prediction by at most this share"
+    )
     bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
-    seed: Whole = Field(0, ge=0, description="seed of windows, noise and references")
+    seed: Whole = Field(0, ge=0, description="seed of the choice of windows and of the bootstrap")
     device: Device = "auto"
 
 
@@ -99,6 +103,9 @@ class Shortcuts(Settings):
     )
     beyond_permuted_sd: float = Field(
         0.5, gt=0, description="flag rule: how much more than its permuted bases the nuisance must do (the same unit)"
+    )
+    smallest_group: Whole = Field(
+        10, ge=2, description="fewer held-out windows than this say nothing: no accuracy, no verdict"
     )
     bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
     seed: Whole = Field(0, ge=0, description="seed of windows, insertions and permutations")
