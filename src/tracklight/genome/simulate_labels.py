@@ -42,11 +42,11 @@ class LabelRecipe:
     windows: Mapping[str, int] = field(default_factory=lambda: {"train": 2000, "validation": 500, "test": 1000})
     region_bp: int = 200
     gap_bp: int = 20
-    true_consensus: str = "ACAGATAAGG"
-    nuisance_consensus: str = "GGGGCGGGG"
+    true_consensus: str = "CACAGATAAGGC"
+    nuisance_consensus: str = "TGGGGCGGGGCCGT"
     true_share: float = 0.9
     confounding: float = 0.95
-    mutation_rate: float = 0.13
+    mutation_rate: float = 0.12
 
 
 @dataclass(frozen=True)

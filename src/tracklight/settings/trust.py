@@ -74,14 +74,22 @@ class Sanity(Settings):
     """Whether the map depends on what was learned, and whether it is stable."""
 
     windows: Whole = Field(200, ge=8, description="held-out active windows")
+    draws: Whole = Field(3, ge=1, description="networks with random weights, each set against every trained network")
     margin: Fraction = Field(
         0.1, description="the map of a randomised network must agree this much less than that of another seed"
     )
+    seeds_above: Fraction = Field(0.3, description="warn when the maps of two seeds agree less than this")
     shifts_bp: list[Annotated[Whole, Field(ge=1)]] = Field(
         [1, 4, 8], min_length=1, description="stability: the window is moved by this much either way (bp)"
     )
+    stable_above: Fraction = Field(
+        0.5, description="warn when the map of a moved window, or of the other strand, agrees less than this"
+    )
     shuffled_epochs: Whole = Field(
         4, ge=0, description="epochs of the network trained on shuffled labels; 0 leaves it out"
+    )
+    shuffled_r_below: Fraction = Field(
+        0.1, description="warn when the network trained on shuffled labels has a larger held-out |r| than this"
     )
     bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
     seed: Whole = Field(0, ge=0, description="seed of windows, random weights and shuffled labels")
