@@ -17,9 +17,9 @@ VALID = {"filters": 2, "kernels": [3], "pools": [4], "hidden": 2, "dropout": 0.0
 DILATED = {"filters": 2, "kernels": [3, 3], "blocks": 1, "hidden": 2, "dropout": 0.0}
 
 
-def saved(path, arch="valid_conv", length=20, seed=0):
+def saved(path, arch="valid_conv", length=20, seed=0, **facts):
     spec = ModelSpec(arch, 4, length, ("y",), VALID if arch == "valid_conv" else DILATED)
-    save_checkpoint(path, Checkpoint(spec, build(spec, seed=seed).state_dict(), "dna", {}, {"seed": seed}))
+    save_checkpoint(path, Checkpoint(spec, build(spec, seed=seed).state_dict(), "dna", {}, {"seed": seed} | facts))
     return path
 
 
@@ -33,6 +33,13 @@ def test_the_stride_is_the_networks_own_or_half_a_window(tmp_path):
     own = open_ensemble([saved(tmp_path / "a.pt")], data=Windows())
     half = open_ensemble([saved(tmp_path / "b.pt", arch="residual_dilated")], data=Windows())
     assert (own.stride, half.stride) == (4, 10)
+
+
+def test_the_halo_is_the_largest_that_was_measured_and_none_where_none_was(tmp_path):
+    files = [saved(tmp_path / "a.pt", halo_bp=3), saved(tmp_path / "b.pt", halo_bp=7), saved(tmp_path / "c.pt")]
+    assert open_ensemble(files, data=Windows()).halos == (3, 7, 0)
+    assert open_ensemble(files, data=Windows()).halo == 7
+    assert open_ensemble(files[2:], data=Windows()).halo == 0
 
 
 def test_networks_with_other_windows_are_refused(tmp_path):

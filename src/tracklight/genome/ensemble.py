@@ -14,11 +14,29 @@ from tracklight.models.spec import ModelSpec, build, load_model
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Trained networks of one specification, in evaluation mode on a device."""
+    """Networks of one specification, in evaluation mode on a device.
+
+    Attributes
+    ----------
+    models : tuple of Module
+        The networks.
+    seeds : tuple of int
+        Of their training.
+    spec : ModelSpec
+        What they all are.
+    halos : tuple of int
+        The halo measured when each was trained (bp); none for networks where it was not.
+    """
 
     models: tuple[nn.Module, ...]
     seeds: tuple[int, ...]
     spec: ModelSpec
+    halos: tuple[int, ...] = ()
+
+    @property
+    def halo(self) -> int:
+        """The largest measured halo (bp); 0 when none was measured."""
+        return max(self.halos, default=0)
 
     @property
     def stride(self) -> int:
@@ -63,5 +81,6 @@ def open_ensemble(paths: Sequence[Path], *, data: Dataset) -> Ensemble:
                 do="train on these windows",
             )
     models = tuple(model for model, _, _ in loaded)
+    halos = tuple(int(checkpoint.provenance.get("halo_bp", 0)) for _, _, checkpoint in loaded)
     seeds = tuple(int(checkpoint.provenance.get("seed", number)) for number, (_, _, checkpoint) in enumerate(loaded))
-    return Ensemble(models, seeds, loaded[0][1])
+    return Ensemble(models, seeds, loaded[0][1], halos)

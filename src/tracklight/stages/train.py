@@ -1,20 +1,26 @@
 """`tracklight train`: one network of the ensemble."""
 
 import argparse
+import copy
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 
 from tracklight.core.device import choose_device
+from tracklight.core.receptive import centre_units, energy, profile, shape
 from tracklight.errors import complaint
 from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
+from tracklight.genome.decode import one_hot
+from tracklight.genome.fasta import N_CODE
 from tracklight.learning.fit import Progress, fit
+from tracklight.models.network import Network
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
 from tracklight.report.figures import training_curve
-from tracklight.settings import Train
+from tracklight.settings import ReceptiveField, Train
 from tracklight.stages import door
 
 DECODE = "dna"
@@ -38,13 +44,14 @@ def run(arguments: argparse.Namespace) -> None:
         resume = arguments.out / "resume.pt"
         model, spec, progress = _fit(windows, settings, seed=arguments.seed, device=device, resume=resume)
         facts |= {"seed": arguments.seed, "device": str(device), **_best(progress)}
+        facts |= _halo(windows, model)
         _write(arguments.out, model, spec, progress, settings, facts)
         resume.unlink(missing_ok=True)
 
 
 def _fit(
     windows: Dataset, settings: Train, *, seed: int, device: torch.device, resume: Path
-) -> tuple[torch.nn.Module, ModelSpec, Progress]:
+) -> tuple[Network, ModelSpec, Progress]:
     spec = model_spec(settings, length=windows.length, targets=windows.targets)
     model = build(spec, seed=seed).to(device)
     rows = {split: windows.rows(split).to(device) for split in ("train", "validation")}
@@ -81,9 +88,36 @@ def _best(progress: Progress) -> dict[str, Any]:
     return {"epochs": progress.epoch, "best_epoch": int(best["epoch"]), "best_validation_loss": best["validation_loss"]}
 
 
+def _halo(windows: Dataset, model: Network) -> dict[str, int]:
+    """Measure how far from a window's end a base has the surroundings that a network uses.
+
+    A base is seen through the units of the feature maps around it. Those as far away as half their field see it and
+    nothing beyond: nearer to the end than that, some of them are missing or see padding. So the halo is half the width
+    of the widest unit, rounded up. The field of the prediction itself would not do: a network that averages over
+    positions uses its whole window, wherever its end is. Without feature maps there is nothing else, and it is taken.
+
+    Returns
+    -------
+    dict of str to int
+        `field_bp` and `halo_bp`, measured as the stage receptive-field does by default; empty without validation
+        windows or without a gradient.
+    """
+    how = ReceptiveField()
+    codes = windows.codes(windows.rows("validation").numpy())
+    codes = codes[(codes < N_CODE).all(axis=1)]
+    drawn = np.random.default_rng(how.seed).permutation(len(codes))[: how.windows]
+    if not drawn.size:
+        return {}
+    network, x = copy.deepcopy(model).for_inference(), one_hot(torch.from_numpy(codes[drawn]))
+    units = list(centre_units(network, x, torch.Generator().manual_seed(how.seed)).values())
+    fields = [profile(energy(unit, x, target=0, power=2, correct=True), 0) for unit in units or [network]]
+    widest = max(shape(field, mass=how.mass).width for field in fields)
+    return {"field_bp": widest, "halo_bp": -(-widest // 2)} if widest else {}
+
+
 def _write(
     out: Path,
-    model: torch.nn.Module,
+    model: Network,
     spec: ModelSpec,
     progress: Progress,
     settings: Train,
