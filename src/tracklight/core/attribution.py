@@ -1,4 +1,4 @@
-"""Attribution methods: `f(model, x, *, target) -> like x`, any module or function, any `(batch, channel, *space)`.
+"""Gradient methods: `f(model, x, *, target) -> like x`, any module or function, any `(batch, channel, *space)`.
 
 The gradient correction removes the mean over channels from the gradient before it is multiplied by the input: a
 one-hot input lives on the simplex, and the component of the gradient off it is arbitrary (Majdandzic, Rajesh &
@@ -10,8 +10,6 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-
-from tracklight.errors import one_of
 
 Model = nn.Module | Callable[[Tensor], Tensor]
 
@@ -35,7 +33,7 @@ def gradient(model: Model, x: Tensor, *, target: int = 0) -> Tensor:
         One gradient per example.
     """
     x = x.detach().requires_grad_()
-    with _evaluating(model), torch.enable_grad():
+    with evaluating(model), torch.enable_grad():
         return torch.autograd.grad(model(x)[:, target].sum(), x)[0]
 
 
@@ -83,21 +81,74 @@ def integrated_gradients(
     return _along_line(model, x, target=target, baseline=baseline, points=points, correct=correct)
 
 
-METHODS: dict[str, Callable[..., Tensor]] = {
-    "gradient_x_input": gradient_x_input,
-    "integrated_gradients": integrated_gradients,
-}
+def smoothgrad(
+    model: Model, x: Tensor, *, target: int = 0, samples: int, sd: float, seed: int, correct: bool = True
+) -> Tensor:
+    """Return SmoothGrad x input: the gradient averaged over noisy copies of the input (Smilkov et al. 2017).
+
+    Parameters
+    ----------
+    model, x, target
+        As in `gradient`.
+    samples : int
+        Number of noisy copies.
+    sd : float
+        Standard deviation of the Gaussian noise, in units of `x`.
+    seed : int
+        Of the noise. Every example of a batch gets the same noise, so that examples stay independent.
+    correct : bool
+        Remove the channel mean of the gradient first.
+
+    Returns
+    -------
+    Tensor (batch, channel, *space)
+    """
+    generator = torch.Generator().manual_seed(seed)
+    total = torch.zeros_like(x)
+    for _ in range(samples):
+        noise = torch.randn(x.shape[1:], generator=generator, dtype=x.dtype)
+        total += gradient(model, x.detach() + sd * noise.to(x.device), target=target)
+    mean = total / samples
+    return (corrected(mean) if correct else mean) * x.detach()
 
 
-def method(name: str) -> Callable[..., Tensor]:
-    """Return the method called `name`; an unknown one is an `InputError` that lists the known."""
-    one_of(name, METHODS, what="attribution method")
-    return METHODS[name]
+def completeness_gap(attribution: Tensor, difference: Tensor) -> Tensor:
+    """Return by which share of the difference in output an attribution misses it.
+
+    `|sum - difference|` of every example, over the mean of `|difference|`: an example whose output happens to be that
+    of its baseline does not make the share infinite.
+
+    Parameters
+    ----------
+    attribution : Tensor (batch, channel, *space)
+        Of a method that is complete: its sum should be the difference.
+    difference : Tensor (batch,)
+        Output for the input minus output for the baseline (the mean over baselines when there are several).
+
+    Returns
+    -------
+    Tensor (batch,)
+        0 when complete; not finite when no example differs from its baseline.
+    """
+    return (attribution.flatten(1).sum(1) - difference).abs() / difference.abs().mean()
 
 
 def corrected(gradient: Tensor) -> Tensor:
     """Remove the mean over channels (dimension 1) from a gradient."""
     return gradient - gradient.mean(dim=1, keepdim=True)
+
+
+@contextmanager
+def evaluating(model: Model) -> Iterator[None]:
+    """Run a module in evaluation mode and give it back with every part in the mode it was in; a function is left."""
+    modules = [m for m in model.modules() if m.training] if isinstance(model, nn.Module) else []
+    for module in modules:
+        module.training = False
+    try:
+        yield
+    finally:
+        for module in modules:
+            module.training = True
 
 
 def _along_line(
@@ -109,15 +160,3 @@ def _along_line(
         total += gradient(model, baseline + point * away, target=target)
     mean = total / len(points)
     return (corrected(mean) if correct else mean) * away
-
-
-@contextmanager
-def _evaluating(model: Model) -> Iterator[None]:
-    modules = [m for m in model.modules() if m.training] if isinstance(model, nn.Module) else []
-    for module in modules:
-        module.training = False
-    try:
-        yield
-    finally:
-        for module in modules:
-            module.training = True

@@ -1,22 +1,22 @@
 """A stretch of a genome, attributed: every window, both strands, every network of the ensemble."""
 
-import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracklight.core.attribution import gradient_x_input, method
+from tracklight.core.attribution import gradient_x_input
+from tracklight.core.methods import Method, method
 from tracklight.core.scan import WINDOWS_PER_BATCH, coverage, keep_windows, plan, scan_segment
 from tracklight.core.tape import Tape
 from tracklight.genome.dataset import target_number
 from tracklight.genome.decode import one_hot
 from tracklight.genome.ensemble import Ensemble
+from tracklight.genome.explainers import explainer
 from tracklight.genome.fasta import N_CODE
 from tracklight.genome.shards import Tracks
 from tracklight.progress import track
@@ -57,11 +57,12 @@ class Scan:
     @property
     def explain(self) -> Callable[..., Tensor]:
         """The attribution method with its options and target."""
-        function = method(self.method)
-        known = {"correct": self.settings.correct_gradient, "steps": self.settings.steps}
-        accepted = inspect.signature(function).parameters
-        options = {name: value for name, value in known.items() if name in accepted}
-        return partial(function, target=self.target, **options)
+        return explainer(self.method, self.settings, target=self.target)
+
+    @property
+    def row(self) -> Method:
+        """What the table of methods says of this one."""
+        return method(self.method)
 
     @property
     def target(self) -> int:
@@ -223,10 +224,11 @@ def _both_strands(
     x = one_hot(both, reverse=reverse)
     attributions, predictions = [], []
     for model in scan.ensemble.models:
+        reader = model if scan.row.whole_segments else nn.Sequential(model)  # wrapped: no scan, each window alone
         attribution, prediction = scan_segment(
-            model, x, kept, window=scan.window, stride=scan.stride, explain=scan.explain
+            reader, x, kept, window=scan.window, stride=scan.stride, explain=scan.explain
         )
-        attributions.append(_by_strand(attribution.sum(1)))
+        attributions.append(_by_strand(scan.row.reduce(attribution)))
         predictions.append(_by_strand(prediction[:, scan.target]))
     return torch.stack(attributions).cpu().numpy(), torch.stack(predictions).mean(0).cpu().numpy()
 

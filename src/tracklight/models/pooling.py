@@ -50,6 +50,10 @@ class RectifiedMaxPool(nn.Module):
         """Pool the last dimension."""
         return _RectifiedMax.apply(x, self.pool)
 
+    def library_layers(self) -> nn.Module:
+        """Return the layers of torch that compute the same, for methods that have rules for those alone."""
+        return nn.Sequential(nn.ReLU(), nn.MaxPool1d(self.pool))
+
 
 def _winners(parts: list[Tensor], top: Tensor) -> Iterator[Tensor]:
     """Yield for each neighbour where it is the first to reach a positive `top`."""

@@ -39,12 +39,14 @@ class ResidualDilated(Network):
         self.blocks = nn.ModuleList(
             nn.Conv1d(filters, filters, block, padding="same", dilation=2 ** (number + 1)) for number in range(blocks)
         )
+        # A module each, since methods such as DeepLIFT attach their rules to modules; they hold no weights.
+        self.rectifiers = nn.ModuleList(nn.ReLU() for _ in range(blocks))
         self.dense = nn.Sequential(nn.Linear(filters, hidden), nn.ReLU(), nn.Dropout(dropout))
         self.output = nn.Linear(hidden, shape.targets)
 
     def forward(self, x: Tensor) -> Tensor:
         """Turn windows `(batch, channel, length)` into `(batch, target)`."""
         x = self.stem(x)  # (batch, filters, position)
-        for block in self.blocks:
-            x = x + block(x).relu()
+        for block, rectifier in zip(self.blocks, self.rectifiers, strict=True):
+            x = x + rectifier(block(x))
         return self.in_units(self.output(self.dense(x.mean(-1))))

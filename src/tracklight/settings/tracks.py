@@ -24,6 +24,10 @@ class Attribute(Settings):
     steps: Whole = Field(
         8, ge=1, description="integrated gradients: midpoint steps from the uniform baseline (0.25 each)"
     )
+    noise_samples: Whole = Field(25, ge=1, description="SmoothGrad: noisy copies")
+    noise_sd: float = Field(0.1, gt=0, description="SmoothGrad: standard deviation of the noise (one-hot units)")
+    references: Whole = Field(10, ge=1, description="DeepLIFT/SHAP: dinucleotide shuffles per window")
+    seed: Whole = Field(0, ge=0, description="seed of the noise and of the shuffles")
     shards: Whole = Field(4, ge=1, description="the genome is attributed in this many independent pieces")
     segment_bp: Whole = Field(16_384, ge=256, description="convolutional path: bases handled in one pass (bp)")
     device: Device = "auto"

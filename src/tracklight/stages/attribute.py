@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from tracklight.core.attribution import METHODS
 from tracklight.core.device import choose_device
+from tracklight.core.methods import METHODS
 from tracklight.errors import complaint
 from tracklight.genome.dataset import open_dataset
 from tracklight.genome.ensemble import open_ensemble
