@@ -57,7 +57,7 @@ class Nuisance:
         return np.asarray(self.inside.any(axis=1))
 
 
-def annotated(name: str, intervals: pd.DataFrame, data: Dataset, probes: Probes) -> Nuisance:
+def annotated(name: str, intervals: pd.DataFrame, *, data: Dataset, probes: Probes) -> Nuisance:
     """Find a nuisance given as intervals in windows.
 
     Parameters
@@ -159,10 +159,13 @@ def saliency_shares(
     -------
     dict of str to (value, low, high)
         `coverage`: mean share of a window's bases in it; `mass`: mean share of a window's saliency in it; `enrichment`:
-        the second over the first. 95 % intervals; windows without any saliency do not count.
+        the second over the first. 95 % intervals; windows without any saliency do not
+        count, and where all are such everything is NaN.
     """
     total = saliency.sum(axis=1)
     shone = total > 0
+    if not shone.any():
+        return dict.fromkeys(("coverage", "mass", "enrichment"), (np.nan, np.nan, np.nan))
     cover = inside[shone].mean(axis=1)
     mass = (saliency * inside)[shone].sum(axis=1) / total[shone]
     weights = np.vstack([np.ones(len(mass)), bootstrap_weights(groups[shone], samples=samples, generator=generator)])
@@ -213,7 +216,7 @@ def moved(
 
 
 def group_accuracy(
-    name: str, correct: NDArray[np.bool_], active: NDArray[np.bool_], holds: NDArray[np.bool_], *, smallest: int
+    name: str, correct: NDArray[np.bool_], *, active: NDArray[np.bool_], holds: NDArray[np.bool_], smallest: int
 ) -> pd.DataFrame:
     """Return the accuracy in each of the four groups of windows by label and nuisance.
 

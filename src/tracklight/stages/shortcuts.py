@@ -167,7 +167,7 @@ def _nuisances(
 ) -> Iterator[Nuisance]:
     for name, path in beds.items():
         intervals = read_bed(path, lengths=data.tape.lengths, contig_names=contig_names)
-        yield annotated(name, intervals, data, subject.probes)
+        yield annotated(name, intervals, data=data, probes=subject.probes)
     for name, span in settings.window_regions.items():
         yield in_every_window(name, span, subject.active, length=data.length)
 
@@ -177,7 +177,7 @@ def _finding(nuisance: Nuisance, subject: Subject, settings: Shortcuts) -> Findi
     groups = pd.DataFrame(columns=list(GROUP_COLUMNS))
     if not nuisance.everywhere:
         groups = group_accuracy(
-            nuisance.name, correct, subject.active, nuisance.present, smallest=settings.smallest_group
+            nuisance.name, correct, active=subject.active, holds=nuisance.present, smallest=settings.smallest_group
         )
     worst = _worst(groups, nuisance.name, overall=float(correct.mean()))
     fewest = min(map(len, (nuisance.holders, nuisance.donors, nuisance.recipients)))
@@ -185,7 +185,8 @@ def _finding(nuisance: Nuisance, subject: Subject, settings: Shortcuts) -> Findi
     if fewest < settings.smallest_group:
         measures["flagged"] = (np.nan, *NOTHING, fewest)
         return Finding(nuisance.name, measures, groups, [_not_judged(nuisance, settings), *worst])
-    measures |= _shares(nuisance, subject, settings) | _effects(nuisance, subject, settings)
+    effects = _effects(nuisance, subject, settings)
+    measures |= _shares(nuisance, subject, settings) | effects
     measures["flagged"] = (float(_is_flagged(measures, settings)), *NOTHING, fewest)
     return Finding(nuisance.name, measures, groups, [*_verdict(nuisance, measures), *worst])
 
