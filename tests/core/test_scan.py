@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracklight.core.attribution import gradient_x_input, integrated_gradients
-from tracklight.core.scan import Segment, coverage, keep_windows, plan, scan_segment
+from tracklight.core.scan import HALO_WEIGHT, Segment, coverage, keep_windows, plan, scan_segment, weight
 from tracklight.models.network import Shape
 from tracklight.models.valid_conv import ValidConv, pooled_length
 
@@ -55,7 +55,7 @@ def test_one_pass_over_a_segment_equals_every_window_alone(network, count, every
     def explain(model, batch):
         return gradient_x_input(model, batch, target=1)
 
-    options = {"window": window, "stride": stride, "explain": explain}
+    options = {"window": window, "stride": stride, "explain": explain, "halo": 0}
     whole, prediction = scan_segment(network, x, keep, **options)
     single, alone = scan_segment(WindowByWindow(network), x, keep, **options)
     torch.testing.assert_close(whole, single, rtol=1e-9, atol=1e-9)
@@ -73,7 +73,7 @@ def test_one_pass_equals_every_window_alone_for_integrated_gradients_in_single_p
         return integrated_gradients(model, batch, steps=8)
 
     found = [
-        scan_segment(model, x, keep, window=50, stride=4, explain=explain)[0]
+        scan_segment(model, x, keep, window=50, stride=4, halo=0, explain=explain)[0]
         for model in (network, WindowByWindow(network))
     ]
     assert (found[0] - found[1]).abs().max() < 1e-4 * found[1].abs().max()
@@ -123,6 +123,34 @@ def test_coverage_counts_the_kept_windows_over_each_position(keep, window, strid
         if kept:
             expected[number * stride : number * stride + window] += 1
     assert coverage(np.array(keep), window=window, stride=stride).tolist() == expected.tolist()
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=20), st.integers(1, 12), st.integers(1, 6), st.integers(0, 5))
+def test_weights_are_those_of_the_kept_windows_over_each_position_summed(keep, window, stride, halo):
+    halo = min(halo, (window - 1) // 2)
+    expected = np.zeros((len(keep) - 1) * stride + window)
+    for number, kept in enumerate(keep):
+        for place in range(window):
+            in_halo = place < halo or place >= window - halo
+            expected[number * stride + place] += kept * (HALO_WEIGHT if in_halo else 1)
+    found = weight(np.array(keep), window=window, stride=stride, halo=halo)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    if halo == 0:
+        assert (found == coverage(np.array(keep), window=window, stride=stride)).all()  # to the last bit
+
+
+def test_windows_count_little_at_their_ends_when_they_have_a_halo():
+    torch.manual_seed(0)
+    options = {"filters": 4, "hidden": 3, "dropout": 0.0, "batch_norm": False}
+    network = WindowByWindow(ValidConv(Shape(4, 20, 1), kernels=[3], pools=[2], **options).double().eval())
+    x, keep = one_hot(np.random.default_rng(0).integers(0, 4, (1, 36))), torch.tensor([[True, False, True]])
+    sums = scan_segment(network, x, keep, window=20, stride=8, halo=6, explain=gradient_x_input)[0]
+    expected = torch.zeros_like(x)
+    for start in (0, 16):
+        alone = gradient_x_input(network, x[..., start : start + 20])
+        expected[..., start : start + 20] += HALO_WEIGHT * alone
+        expected[..., start + 6 : start + 14] += (1 - HALO_WEIGHT) * alone[..., 6:14]
+    torch.testing.assert_close(sums, expected, rtol=1e-9, atol=1e-12)
 
 
 def test_pooled_length_follows_valid_convolutions_and_flooring_pools():

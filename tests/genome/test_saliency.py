@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -77,6 +79,62 @@ def test_tracks_equal_attributing_every_window_alone(spec):
     np.testing.assert_allclose(tracks.mean, each.mean(0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(tracks.sd, each.std(0), rtol=1e-3, atol=1e-6)
     assert tracks.coverage.tolist() == seen.tolist()
+
+
+def halo_scan(spec, measured=0, **changes):
+    scan = scan_of(spec, **changes)
+    return replace(scan, ensemble=replace(scan.ensemble, halos=(measured, 0)))
+
+
+@pytest.mark.parametrize(
+    ("spec", "changes", "expected"),
+    [
+        (DILATED, {}, 4),  # measured
+        (DILATED, {"halo_bp": 6}, 6),  # asked for
+        (DILATED, {"halo_bp": 0}, 0),
+        (DILATED, {"halo_bp": 99}, 7),  # (30 - 15) // 2: half of what the stride of half a window leaves
+        (DILATED, {"halo_bp": 99, "stride_bp": 40}, 0),  # windows that leave gaps
+        (SPEC, {"halo_bp": 6}, 0),  # one pass sums all windows
+        (SPEC, {"halo_bp": 6, "stride_bp": 6}, 6),  # not a multiple of the stride of the network, so window by window
+    ],
+)
+def test_the_halo_is_what_was_asked_for_or_measured_as_far_as_the_stride_leaves_room(spec, changes, expected):
+    assert halo_scan(spec, 4, **changes).halo == expected
+
+
+def test_a_halo_leaves_each_base_to_the_windows_that_see_it_with_its_surroundings():
+    tape = tape_of([30 + 5 * 8], seed=3)
+    scan, plain = (halo_scan(DILATED, stride_bp=8, halo_bp=halo, max_n_fraction=1.0) for halo in (11, 0))
+    tracks, without = (attribute_stretch(tape, (0, 70), one, device=CPU) for one in (scan, plain))
+    codes = np.asarray(tape.data)
+    # windows start 8 apart and have 8 inner bases, so each base but those at the ends is inside one
+    alone = np.full(70, np.nan)
+    for start in range(0, 41, 8):
+        window = one_hot(torch.tensor(codes[None, start : start + 30]))
+        values = np.mean([gradient_x_input(one, window).sum((0, 1)).numpy() for one in scan.ensemble.models], axis=0)
+        alone[start + 11 : start + 19] = values[11:19]
+    inside = np.isfinite(alone) & (codes != 4)
+    assert inside.sum() > 40
+    np.testing.assert_allclose(tracks.mean[0, inside], alone[inside], atol=0.01 * np.abs(alone[inside]).max())
+    assert not np.allclose(without.mean[0, inside], alone[inside], atol=0.05 * np.abs(alone[inside]).max())
+    assert tracks.coverage.tolist() == without.coverage.tolist()
+
+
+def test_bases_that_only_window_ends_see_keep_their_value():
+    tape, scan = tape_of([30, 30]), halo_scan(DILATED, halo_bp=7, max_n_fraction=1.0)
+    tracks = attribute_stretch(tape, (0, 60), scan, device=CPU)
+    each, seen = brute_force(tape, scan)
+    np.testing.assert_allclose(tracks.mean, each.mean(0), rtol=1e-4, atol=1e-6)
+    assert (np.isfinite(tracks.mean[0]) == (seen > 0)).all()
+
+
+def test_tracks_without_a_halo_are_those_of_a_network_whose_halo_was_never_measured():
+    tape = tape_of([120])
+    never, none = (
+        attribute_stretch(tape, (0, 120), scan, device=CPU)
+        for scan in (scan_of(DILATED), halo_scan(DILATED, 9, halo_bp=0))
+    )
+    assert never.mean.tobytes() == none.mean.tobytes()
 
 
 @settings(max_examples=15, deadline=None)

@@ -9,7 +9,7 @@ window by window; both are reached through `scan_segment`.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 WINDOWS_PER_BATCH = 256
+# Of a base in the halo of its window. Small, so that windows which see the base with its surroundings decide; not zero,
+# so that a base that only window ends see (at the end of a contig, beside unknown bases) still has a value.
+HALO_WEIGHT = 1e-3
 
 
 @runtime_checkable
@@ -98,8 +101,23 @@ def coverage(keep: NDArray[np.bool_], *, window: int, stride: int) -> NDArray[np
     return np.cumsum(steps[:-1], dtype=np.int32)
 
 
+def weight(keep: NDArray[np.bool_], *, window: int, stride: int, halo: int) -> NDArray[np.float64]:
+    """Return, for each position of a segment, the weights of the kept windows that see it, summed (float64).
+
+    A window counts `HALO_WEIGHT` for the `halo` positions at either of its ends and 1 for those between, of which
+    there must be one at least. Without a halo this is the coverage.
+    """
+    inner = np.pad(coverage(keep, window=window - 2 * halo, stride=stride), halo)
+    return inner + HALO_WEIGHT * (coverage(keep, window=window, stride=stride) - inner)
+
+
+def is_one_pass(model: nn.Module, *, stride: int) -> TypeGuard[Scannable]:
+    """Tell whether `scan_segment` reads a segment at once: then it sums all windows and there is no halo."""
+    return isinstance(model, Scannable) and stride % model.stride == 0
+
+
 def scan_segment(
-    model: nn.Module, x: Tensor, keep: Tensor, *, window: int, stride: int, explain: Callable[..., Tensor]
+    model: nn.Module, x: Tensor, keep: Tensor, *, window: int, stride: int, halo: int, explain: Callable[..., Tensor]
 ) -> tuple[Tensor, Tensor]:
     """Attribute and predict every kept window of a segment.
 
@@ -113,6 +131,8 @@ def scan_segment(
         Windows to use.
     window, stride : int
         Length of a window and distance between starts.
+    halo : int
+        Positions at either end of a window that count `HALO_WEIGHT`; 0 where the segment is read at once.
     explain : callable
         Attribution method, `explain(model, x) -> like x`; it must be additive in the model's output, as gradient
         methods with a fixed baseline are.
@@ -120,13 +140,16 @@ def scan_segment(
     Returns
     -------
     attribution : Tensor (batch, channel, position)
-        Sum over the kept windows.
+        Sum over the kept windows, weighted as in `weight`.
     prediction : Tensor (batch, target, window)
         Output of every window, kept or not.
     """
-    if isinstance(model, Scannable) and stride % model.stride == 0:
+    if is_one_pass(model, stride=stride):
+        assert halo == 0, "windows that are summed in one pass cannot be weighted"
         return _whole(model, x, keep, every=stride // model.stride, explain=explain)
-    return _window_by_window(model, x, keep, window=window, stride=stride, explain=explain)
+    weights = torch.full((window,), HALO_WEIGHT, device=x.device, dtype=x.dtype)
+    weights[halo : window - halo] = 1
+    return _window_by_window(model, x, keep, weights=weights, stride=stride, explain=explain)
 
 
 def _whole(
@@ -142,8 +165,9 @@ def _whole(
 
 
 def _window_by_window(
-    model: nn.Module, x: Tensor, keep: Tensor, *, window: int, stride: int, explain: Callable[..., Tensor]
+    model: nn.Module, x: Tensor, keep: Tensor, *, weights: Tensor, stride: int, explain: Callable[..., Tensor]
 ) -> tuple[Tensor, Tensor]:
+    window = len(weights)
     views = x.unfold(-1, window, stride).transpose(1, 2)  # (batch, window number, channel, position)
     total, predictions = torch.zeros_like(x), []
     for row in range(x.shape[0]):
@@ -151,7 +175,7 @@ def _window_by_window(
             batch = views[row].index_select(0, number)
             with torch.no_grad():
                 predictions.append(model(batch))
-            explained = explain(model, batch) * keep[row, number, None, None]
+            explained = explain(model, batch) * keep[row, number, None, None] * weights
             for start, part in zip((number * stride).tolist(), explained, strict=True):
                 total[row, :, start : start + window] += part
     shape = (x.shape[0], views.shape[1], -1)

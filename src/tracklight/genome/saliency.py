@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from tracklight.core.attribution import gradient_x_input
 from tracklight.core.methods import Method, method
-from tracklight.core.scan import WINDOWS_PER_BATCH, coverage, keep_windows, plan, scan_segment
+from tracklight.core.scan import WINDOWS_PER_BATCH, coverage, is_one_pass, keep_windows, plan, scan_segment, weight
 from tracklight.core.tape import Tape
 from tracklight.genome.dataset import target_number
 from tracklight.genome.decode import one_hot
@@ -32,7 +32,7 @@ class Scan:
     ensemble : Ensemble
         The networks.
     settings : Attribute
-        Stride, correction, share of N.
+        Stride, halo, correction, share of N.
     method : str
         Row of `METHODS`.
     stranded : bool
@@ -53,6 +53,17 @@ class Scan:
     def stride(self) -> int:
         """Distance between windows (bp)."""
         return self.settings.stride_bp or self.ensemble.stride
+
+    @property
+    def halo(self) -> int:
+        """Bases at either end of a window that count for little (bp); 0 where a segment is read at once.
+
+        So many are left between them that every base away from the ends of the scan lies there in some window.
+        """
+        if self.row.whole_segments and is_one_pass(self.ensemble.models[0], stride=self.stride):
+            return 0
+        wish = self.ensemble.halo if self.settings.halo_bp is None else self.settings.halo_bp
+        return min(wish, max(0, self.window - self.stride) // 2)
 
     @property
     def explain(self) -> Callable[..., Tensor]:
@@ -96,7 +107,7 @@ def attribute_stretch(tape: Tape, stretch: tuple[int, int], scan: Scan, *, devic
     Returns
     -------
     Tracks
-        Per-base mean over windows, then mean and standard deviation over networks.
+        Per-base mean over windows, weighted where there is a halo, then mean and standard deviation over networks.
     """
     sums = _Sums(scan, stretch)
     batches = list(_batches(_segments(tape, stretch, scan), scan))
@@ -118,6 +129,7 @@ class _Sums:
         self.scan, self.stretch = scan, stretch
         self.total = np.zeros((len(scan.ensemble.models), 2, stretch[1] - stretch[0]), np.float32)
         self.seen = np.zeros(self.total.shape[-1], np.int32)
+        self.weight = np.zeros(self.total.shape[-1])
         self.starts: list[NDArray[np.int64]] = [np.empty(0, np.int64)]
         self.predictions: list[NDArray[np.float32]] = [np.empty((2, 0), np.float32)]
 
@@ -128,7 +140,9 @@ class _Sums:
         start, end = max(first, self.stretch[0]), min(first + attribution.shape[-1], self.stretch[1])
         here, there = slice(start - self.stretch[0], end - self.stretch[0]), slice(start - first, end - first)
         self.total[..., here] += attribution[..., there]
-        self.seen[here] += coverage(keep, window=self.scan.window, stride=self.scan.stride)[there]
+        windows = {"window": self.scan.window, "stride": self.scan.stride}
+        self.seen[here] += coverage(keep, **windows)[there]
+        self.weight[here] += weight(keep, **windows, halo=self.scan.halo)[there]
         window = first + np.arange(len(keep)) * self.scan.stride
         own = keep & (window >= self.stretch[0]) & (window < self.stretch[1])
         self.starts.append(window[own])
@@ -136,7 +150,7 @@ class _Sums:
 
     def tracks(self) -> Tracks:
         """Return the means over windows and networks."""
-        each = self.total / np.where(self.seen > 0, self.seen, np.nan).astype(np.float32)
+        each = self.total / np.where(self.seen > 0, self.weight, np.nan).astype(np.float32)
         each = each if self.scan.stranded else each.mean(1, keepdims=True)
         start, prediction = np.concatenate(self.starts), np.concatenate(self.predictions, axis=1)
         order = np.argsort(start, kind="stable")
@@ -222,12 +236,11 @@ def _both_strands(
     reverse = torch.arange(len(both), device=device) >= len(codes)
     kept = torch.from_numpy(np.concatenate([keep, keep[:, ::-1]])).to(device)
     x = one_hot(both, reverse=reverse)
+    windows = {"window": scan.window, "stride": scan.stride, "halo": scan.halo}
     attributions, predictions = [], []
     for model in scan.ensemble.models:
         reader = model if scan.row.whole_segments else nn.Sequential(model)  # wrapped: no scan, each window alone
-        attribution, prediction = scan_segment(
-            reader, x, kept, window=scan.window, stride=scan.stride, explain=scan.explain
-        )
+        attribution, prediction = scan_segment(reader, x, kept, **windows, explain=scan.explain)
         attributions.append(_by_strand(scan.row.reduce(attribution)))
         predictions.append(_by_strand(prediction[:, scan.target]))
     return torch.stack(attributions).cpu().numpy(), torch.stack(predictions).mean(0).cpu().numpy()

@@ -20,6 +20,13 @@ class Attribute(Settings):
         ge=1,
         description="distance between windows (bp); null: the model's own stride, else half a window",
     )
+    halo_bp: Whole | None = Field(
+        None,
+        ge=0,
+        description="window-by-window path: bases at either end of a window count for little in the track, since the "
+        "network sees them with less context; null: half the measured field; at most what the stride leaves. The "
+        "convolutional path sums all windows and needs none (bp)",
+    )
     max_n_fraction: Fraction = Field(0.1, description="windows with more N than this are not scanned")
     steps: Whole = Field(
         8, ge=1, description="integrated gradients: midpoint steps from the uniform baseline (0.25 each)"

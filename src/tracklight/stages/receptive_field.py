@@ -58,10 +58,10 @@ def run(arguments: argparse.Namespace) -> None:
         x = probes.x(device)
         theoretical = _theoretical(ensemble.models[0], x)
         fields = list(_fields(ensemble.to(device), x, target, settings=settings))
-        checks.write_table(arguments.out / "receptive_field.tsv", _rows(fields, theoretical))
+        checks.write_table(arguments.out / "receptive_field.tsv", _rows(fields, theoretical, settings.mass))
         checks.write_table(arguments.out / "receptive_field_profile.tsv", _profiles(fields, settings.mass))
         found = list(_checks(fields, theoretical, data.length, settings))
-        _warn(found[0], found[1], length=data.length, wasted_below=settings.wasted_below)
+        _warn(found, data.length)
         checks.write_checks(arguments.out / "receptive_field_checks.tsv", found)
         facts |= {"n_windows": len(probes), "device": str(device), "target": data.targets[target]}
 
@@ -96,7 +96,7 @@ def _fields(ensemble: Ensemble, x: Tensor, target: int, *, settings: ReceptiveFi
             yield Field(name, trained, unit, shares, shape(shares, mass=settings.mass))
 
 
-def _rows(fields: Sequence[Field], theoretical: dict[str, int]) -> pd.DataFrame:
+def _rows(fields: Sequence[Field], theoretical: dict[str, int], mass: float) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "network": field.network,
@@ -105,6 +105,7 @@ def _rows(fields: Sequence[Field], theoretical: dict[str, int]) -> pd.DataFrame:
             "sigma_bp": field.shape.sigma,
             "theoretical_bp": theoretical[field.unit],
             "ratio": field.shape.sigma / theoretical[field.unit],
+            "mass": mass,
             "mass_bp": field.shape.width,
             "gaussian_r2": field.shape.gaussian_r2,
             "kurtosis": field.shape.kurtosis,
@@ -132,7 +133,7 @@ def _profiles(fields: Sequence[Field], mass: float) -> pd.DataFrame:
 def _checks(
     fields: Sequence[Field], theoretical: dict[str, int], length: int, settings: ReceptiveField
 ) -> Iterable[Check]:
-    """Yield the verdict on the width of the prediction's field first, its width second, and then the numbers beside.
+    """Yield whether the window is used, whether it is long enough, the width behind both, and the numbers beside.
 
     Values are means over networks with the 95 % interval of their mean (Student); controls are untrained networks.
     """
@@ -149,11 +150,16 @@ def _checks(
             control=float(untrained.mean()),
         )
 
-    share = f"{settings.mass:.0%} of the energy"
-    width = over_networks(f"share of the window that holds {share}", PREDICTION, "width", per=length)
-    enough = settings.wasted_below <= width.value <= settings.too_short_above
-    yield width._replace(verdict="pass" if enough else "warn")
-    yield over_networks(f"width that holds {share} of the prediction (bp)", PREDICTION, "width", per=1)
+    holds = f"holds {settings.mass:.0%} of the energy"
+    share = over_networks("", PREDICTION, "width", per=length)
+    limits = {
+        f"at least {settings.wasted_below:.0%}": share.value >= settings.wasted_below,
+        f"at most {settings.too_short_above:.0%}": share.value <= settings.too_short_above,
+    }
+    for limit, kept in limits.items():
+        what = f"receptive-field: share of the window that {holds}, {limit} (beside untrained)"
+        yield share._replace(check=what, verdict="pass" if kept else "warn")
+    yield over_networks(f"width that {holds} of the prediction (bp)", PREDICTION, "width", per=1)
     for unit, sees in theoretical.items():
         yield over_networks(f"sigma over theoretical field, {unit}", unit, "sigma", per=sees)
     for unit in theoretical:  # near its bound of 1 an interval that is the same to either side says nothing
@@ -167,13 +173,14 @@ def _mean_over_networks(values: NDArray[np.float64]) -> tuple[float, float, floa
     return float(values.mean()), float(values.mean() - half), float(values.mean() + half)
 
 
-def _warn(share: Check, width: Check, *, length: int, wasted_below: float) -> None:
+def _warn(found: Sequence[Check], length: int) -> None:
     """Say in words what a window that does not fit the field means, and what can be done."""
-    if share.verdict == "pass":
-        return
-    if share.value < wasted_below:
+    used, enough, width = found[:3]
+    if used.verdict == "warn":
         advice = "most of the window is not used; shorter windows would train faster"
-    else:
+    elif enough.verdict == "warn":
         advice = "the window may cut the field off; try longer windows and compare the held-out accuracy"
+    else:
+        return
     setting = "prepare_windows.upstream_bp and downstream_bp"
     log.warning("the prediction looks at %.0f of %d bp: %s (%s)", width.value, length, advice, setting)
