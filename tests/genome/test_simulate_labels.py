@@ -26,7 +26,7 @@ def holds(table, regions):
 def test_labels_are_balanced_in_every_split(shipped):
     means = shipped.regions.groupby("chrom")["label"].agg(["mean", "size"])
     assert means["mean"].tolist() == [0.5] * 4
-    assert means["size"].to_dict() == {"train": 2000, "validation": 500, "test": 1000, DECONFOUNDED: 1000}
+    assert means["size"].to_dict() == {"train": 2000, "validation": 500, "test": 2000, DECONFOUNDED: 2000}
 
 
 @pytest.mark.parametrize(("motif", "confounded", "apart"), [("truth", 0.9, 0.9), ("nuisance", 0.95, 0.5)])
@@ -45,7 +45,7 @@ def test_the_column_nuisance_says_which_windows_hold_one(shipped):
 
 def test_planted_motifs_stand_where_the_truth_says_on_the_strand_of_their_window():
     simulation = simulate(mutation_rate=0.0, windows={"train": 60, "validation": 20, "test": 20})
-    for table, consensus in ((simulation.truth, "CACAGATAAGGC"), (simulation.nuisance, "TGGGGCGGGGCCGT")):
+    for table, consensus in ((simulation.truth, "CACAGATAAGGC"), (simulation.nuisance, "GTGGGGCGGGGCCGGATG")):
         assert set(table["strand"]) == {"+", "-"}
         for row in table.itertuples():
             codes = simulation.contigs[row.chrom][row.start : row.end]
@@ -57,7 +57,7 @@ def test_mutations_hit_the_stated_share_of_planted_bases(shipped):
     for row in shipped.nuisance.itertuples():
         codes = shipped.contigs[row.chrom][row.start : row.end]
         letters = decode_codes(codes if row.strand == "+" else reverse_complement_codes(codes))
-        wrong += [letter != wanted for letter, wanted in zip(letters, "TGGGGCGGGGCCGT", strict=True)]
+        wrong += [letter != wanted for letter, wanted in zip(letters, "GTGGGGCGGGGCCGGATG", strict=True)]
     assert np.mean(wrong) == pytest.approx(0.12, abs=0.01)
 
 

@@ -39,11 +39,11 @@ class LabelRecipe:
         Probability that a base of a planted instance is replaced.
     """
 
-    windows: Mapping[str, int] = field(default_factory=lambda: {"train": 2000, "validation": 500, "test": 1000})
+    windows: Mapping[str, int] = field(default_factory=lambda: {"train": 2000, "validation": 500, "test": 2000})
     region_bp: int = 200
     gap_bp: int = 20
     true_consensus: str = "CACAGATAAGGC"
-    nuisance_consensus: str = "TGGGGCGGGGCCGT"
+    nuisance_consensus: str = "GTGGGGCGGGGCCGGATG"
     true_share: float = 0.9
     confounding: float = 0.95
     mutation_rate: float = 0.12

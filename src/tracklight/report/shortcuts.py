@@ -163,7 +163,10 @@ def _group_table(groups: pd.DataFrame) -> Block:
     words = [f"{labels[int(a)]}, {held[int(b)]}" for a, b in zip(groups["label"], groups["with_nuisance"], strict=True)]
     worst = groups.groupby("nuisance", sort=False)["accuracy"].min().dropna()
     lowest = "; ".join(f"{name} {percent(value)}" for name, value in worst.items())
-    caption = "Accuracy by label and nuisance, with Wilson's 95% interval; too small groups have none."
+    caption = (
+        "Accuracy by label and nuisance, with Wilson's 95% interval; too small groups have none. A shortcut shows "
+        "where windows of one label with the nuisance and without it differ."
+    )
     return plain_table(
         groups.assign(group=words),
         caption=f"{caption} Worst group: {lowest}. Numbers: {GROUPS}" if lowest else caption,
