@@ -1,5 +1,11 @@
 """Stacks of convolutions with random weights, on which the laws of the receptive field are measured over depth.
 
+One stack leaves the law for a reason that is worth knowing: rectified, without biases, and given zeros with a single 1
+in the middle. Whatever the impulse does not reach is exactly 0, and there the derivative of the rectifier is taken as
+0. The gradient then comes back only along paths that stay inside the cone that opens from the impulse, so at the input
+it ends next to the impulse at any depth. A little noise or random biases bring the law back, so it says nothing about
+the network: whoever measures a field with a single bright pixel must not leave the rest black.
+
 The draws of a stack are the groups of one grouped convolution: they are computed together and never see each other.
 """
 
