@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace) -> None:
             data, target=data.targets[target], active=None, most=settings.windows, seed=settings.seed
         )
         x = probes.x(device)
-        theoretical = _theoretical(ensemble.models[0], x)
+        theoretical = _theoretical(ensemble.models[0], x.cpu())
         fields = list(_fields(ensemble.to(device), x, target, settings=settings))
         checks.write_table(arguments.out / "receptive_field.tsv", _rows(fields, theoretical, settings.mass))
         checks.write_table(arguments.out / "receptive_field_profile.tsv", _profiles(fields, settings.mass))
