@@ -81,6 +81,12 @@ def test_headings_come_in_reading_order(html: str) -> None:
         "Confidence",
         "Peaks against chance",
         "Known elements",
+        "Can the light be trusted?",
+        "Shortcuts: right for the wrong reason?",
+        "Does the prediction hang on the bases the map points at?",
+        "Does the map depend on what was learned?",
+        "Do the attribution methods agree?",
+        "Where in its window the network looks",
         "Files",
         "Provenance",
         "Please cite",
@@ -251,3 +257,12 @@ def test_a_contig_or_a_gene_called_na_keeps_its_name(run_folder: Path) -> None:
     assert found["nearest_gene"].fillna("missing").tolist() == ["NA", "missing", "xyz"]
     assert found["tss_distance"].fillna(99).tolist() == [-30, 99, 12]
     assert "nan:1,010-1,030" in render(opened(run_folder), SETTINGS, page=run_folder / "report.html")
+
+
+def test_a_flagged_shortcut_stands_above_everything_else_and_no_flag_leaves_no_badge(run_folder: Path, html: str):
+    assert '<p class="badge"' not in html
+    rows = {"nuisance": ["repeats"], "measure": ["flagged"], "value": [1.0], "low": [None], "high": [None], "n": [50]}
+    (run_folder / "trust").mkdir()
+    pd.DataFrame(rows).to_csv(run_folder / "trust" / "shortcuts.tsv", sep="\t", index=False)
+    page = render(opened(run_folder), SETTINGS, page=run_folder / "report.html")
+    assert page.index("Accuracy not trustworthy: the prediction hangs on repeats") < page.index('<ul class="summary">')

@@ -8,6 +8,8 @@ import jinja2
 
 from tracklight import __version__
 from tracklight.report.blocks import Section
+from tracklight.report.deletion import deletion_section
+from tracklight.report.field import field_section
 from tracklight.report.findings import (
     candidates_section,
     confidence_section,
@@ -17,9 +19,13 @@ from tracklight.report.findings import (
     peaks_section,
     promise_sentence,
 )
+from tracklight.report.methods import methods_section
 from tracklight.report.origins import citation_section, files_section, provenance_section
 from tracklight.report.run_folder import RunFolder
+from tracklight.report.sanity import sanity_section
 from tracklight.report.sections import accuracy_section, accuracy_sentence, data_section, training_section
+from tracklight.report.shortcuts import shortcut_badge, shortcuts_section
+from tracklight.report.trust import trust_section, trust_sentence
 from tracklight.settings import Candidates, Report
 
 HERE = Path(__file__).parent
@@ -47,6 +53,7 @@ def render(run: RunFolder, settings: Report, *, page: Path) -> str:
     return template.render(
         title=settings.title,
         about=settings.about,
+        badge=shortcut_badge(run),
         summary=_summary(run),
         sections=_sections(run, settings, page),
         version=__version__,
@@ -67,6 +74,12 @@ def _sections(run: RunFolder, settings: Report, page: Path) -> list[Section]:
         confidence_section(run),
         peaks_section(run),
         elements_section(run),
+        trust_section(run),
+        shortcuts_section(run),
+        deletion_section(run),
+        sanity_section(run),
+        methods_section(run),
+        field_section(run),
         files_section(run, page=page),
         provenance_section(run.provenance()),
         citation_section(settings.citation, version=__version__),
@@ -75,10 +88,11 @@ def _sections(run: RunFolder, settings: Report, page: Path) -> list[Section]:
 
 def _summary(run: RunFolder) -> list[str]:
     """Say the findings of the page in a few sentences."""
-    candidates, evaluation = run.table("candidates.tsv"), run.table("evaluation.tsv")
+    candidates, evaluation, trust = (run.table(f"{name}.tsv") for name in ("candidates", "evaluation", "trust"))
     lines = [] if candidates is None else [promise_sentence(candidates)]
     if evaluation is not None and len(evaluation):
         lines.append(accuracy_sentence(evaluation[evaluation["target"] == evaluation["target"].iloc[0]]))
+    lines += [] if trust is None else [trust_sentence(trust)]
     return [line for line in lines if line]
 
 
