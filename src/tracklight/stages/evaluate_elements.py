@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,12 @@ from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
-from tracklight.genome.ensemble import Ensemble
+from tracklight.genome.ensemble import open_ensemble, untrained_networks
 from tracklight.genome.intervals import BED6, read_bed
 from tracklight.genome.ranking import METRICS, measure
 from tracklight.genome.saliency import Scan, attribute_stretch
 from tracklight.genome.slices import box_mean, surroundings, window_codes, window_track
 from tracklight.genome.tracks import read_track
-from tracklight.models.spec import build, load_checkpoint
 from tracklight.progress import log
 from tracklight.settings import EvaluateElements
 from tracklight.stages import door
@@ -203,11 +202,11 @@ def _untrained_scores(
     arguments: argparse.Namespace, windows: Dataset, test: Universe, settings: EvaluateElements
 ) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Scan the windows with their surroundings by untrained networks, as the tracks were made: blind to the place."""
-    spec = load_checkpoint(arguments.models[0]).spec
+    trained = open_ensemble(arguments.models, data=windows)
     scanned = door.attribute_settings(arguments)
     around, positions = surroundings(windows.tape, test.positions)
-    for seed in range(settings.untrained_seeds):
-        ensemble = Ensemble((build(spec, seed=seed).for_inference(),), (seed,), spec)
+    for seed, network in enumerate(untrained_networks(trained.spec, settings.untrained_seeds)):
+        ensemble = replace(trained, models=(network,), seeds=(seed,))  # with the halo of the trained ones
         scan = Scan(ensemble, scanned, "gradient_x_input", windows.stranded)
         tracks = attribute_stretch(around, (0, len(around)), scan, device=torch.device("cpu"))
         values = np.abs(window_track(tracks, positions, test.reverse))
