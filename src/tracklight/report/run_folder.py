@@ -17,7 +17,7 @@ from tracklight.report.style import DPI, data_uri
 
 CSS_DPI = 96
 
-TEXT = ["chrom", "contig", "name", "group", "nearest_gene", "filter", "strand", "target", "track"]
+TEXT = ["chrom", "contig", "name", "group", "nearest_gene", "filter", "strand", "target", "track", "nuisance"]
 NAMES = dict.fromkeys(TEXT, str)  # a name may look like a number
 
 
