@@ -54,7 +54,7 @@ def test_the_same_seed_shuffles_alike_and_another_differently():
 
 
 def test_labels_without_meaning_are_learned_by_heart_whatever_held_the_other_networks_back(examples, tmp_path):
-    network = learn_by_heart(SPEC, examples, ROWS, SETTINGS, seed=1, resume=tmp_path / "resume.pt")
+    network = learn_by_heart(SPEC, examples, ROWS, settings=SETTINGS, seed=1, resume=tmp_path / "resume.pt")
     predicted = predict(network, examples, ROWS)[:, 0].numpy()
     assert np.corrcoef(predicted, examples.targets[ROWS, 0].numpy())[0, 1] > 0.9
     assert not network.training

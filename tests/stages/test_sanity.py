@@ -24,7 +24,8 @@ TRAIN = {
     },
     "epochs": 25, "batch_size": 32, "learning_rate": 0.01,
 }  # fmt: skip
-SANITY = {"windows": 40, "draws": 2, "shifts_bp": [1, 4], "shuffled_epochs": 3, "margin": 0.05, "bootstrap": 200, "seed": 3}
+SANITY = {"windows": 40, "draws": 2, "shifts_bp": [1, 4], "shuffled_epochs": 3, "bootstrap": 200, "seed": 3}
+SANITY |= {"margin": 0.05}  # small networks on few windows agree little with each other
 STEPS = ["untouched", "output", "dense.0", "body.2", "body.0"]
 
 

@@ -51,9 +51,9 @@ class Agreements:
             what: np.stack([measure(a, b).numpy() for a, b in pairs]) if pairs else np.full((1, len(self.groups)), NAN)
             for what, measure in MEASURES.items()
         }
-        return {what: self.add(check, variant, what, values) for what, values in each.items()}["agreement"]
+        return {what: self.add(check, variant, values, what=what) for what, values in each.items()}["agreement"]
 
-    def add(self, check: str, variant: str, what: str, each: Values) -> Values:
+    def add(self, check: str, variant: str, each: Values, *, what: str) -> Values:
         """Note a measurement `(pair, window)`, NaN where there is none; return its mean over pairs `(window,)`."""
         values, by_pair = mean_of_known(each, axis=0), mean_of_known(each, axis=1)
         mean, low, high = self.interval(values)

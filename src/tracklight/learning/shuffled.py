@@ -41,7 +41,7 @@ def shuffle_targets(targets: Tensor, rows: Tensor, *, generator: torch.Generator
 
 
 def learn_by_heart(
-    spec: ModelSpec, examples: Examples, rows: Tensor, settings: Train, *, seed: int, resume: Path
+    spec: ModelSpec, examples: Examples, rows: Tensor, *, settings: Train, seed: int, resume: Path
 ) -> Network:
     """Train a network on some examples alone, without anything that keeps it from learning them by heart.
 

@@ -50,7 +50,8 @@ def run(arguments: argparse.Namespace) -> None:
     with door.recorded(arguments, "sanity", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
         device = choose_device(settings.device)
-        bench = open_bench(data, open_ensemble(arguments.models, data=data).to(device), settings, attribute)
+        ensemble = open_ensemble(arguments.models, data=data).to(device)
+        bench = open_bench(data, ensemble, settings=settings, attribute=attribute)
         seeds = _seeds(bench)
         found = list(_learned(bench, seeds))
         if settings.shuffled_epochs:
@@ -142,7 +143,7 @@ def correlation(a: Tensor, b: Tensor) -> float:
     return float(signed_agreement(a[known][None], b[known][None]))
 
 
-def open_bench(data: Dataset, ensemble: Ensemble, settings: Sanity, attribute: Attribute) -> Bench:
+def open_bench(data: Dataset, ensemble: Ensemble, *, settings: Sanity, attribute: Attribute) -> Bench:
     """Choose the windows, build the random networks and explain the trained ones."""
     target = target_number(data.targets, attribute.target)
     probes = choose_probes(data, target=data.targets[target], active=True, most=settings.windows, seed=settings.seed)
@@ -234,7 +235,7 @@ def _shuffled_labels(bench: Bench, seeds: Values, train: Train, *, resume: Path)
     seed = bench.random_seeds[-1]
     order = torch.Generator().manual_seed(seed)
     wrong = replace(examples, targets=shuffle_targets(examples.targets, rows["train"], generator=order))
-    network = learn_by_heart(bench.ensemble.spec, wrong, rows["train"], train, seed=seed, resume=resume)
+    network = learn_by_heart(bench.ensemble.spec, wrong, rows["train"], settings=train, seed=seed, resume=resume)
     other = bench.explain([network], bench.x())[0]
     agreement = bench.notes.compare("shuffled labels", "all layers", [(own, other) for own in bench.maps])
     learned = bench.accuracy([network], wrong, rows["train"])
@@ -296,7 +297,7 @@ def _moved_by(bench: Bench, models: Networks, by: int, variant: str) -> tuple[Va
         changes.append(np.where(inside, np.abs(bench.outputs(models, bench.x(codes)) - before), NAN))
     agreement = bench.notes.compare(f"moved {by} bp", variant, pairs)
     change = np.stack(changes) / _prediction_sd(bench, models)
-    return agreement, bench.notes.add(f"moved {by} bp", variant, "prediction change (SD)", change)
+    return agreement, bench.notes.add(f"moved {by} bp", variant, change, what="prediction change (SD)")
 
 
 def _prediction_sd(bench: Bench, models: Networks) -> float:
