@@ -22,16 +22,16 @@ def test_the_sentence_counts_the_verdicts_and_names_what_does_not_hold():
     assert trust_sentence(TABLE[:1]) == "Checks of the model and its map: 1 pass."
 
 
-def test_the_table_shows_every_check_with_its_interval_control_and_verdict(tmp_path):
+def test_every_check_is_shown_with_its_interval_control_and_verdict_and_the_worst_comes_first(tmp_path):
     TABLE.to_csv(tmp_path / "trust.tsv", sep="\t", index=False)
     section = trust_section(RunFolder(tmp_path, frozenset({"trust.tsv"})))
-    shown = [[cell.text for cell in row] for row in section.blocks[-1].rows]
-    assert shown == [
-        ["deletion: gap", "0.500", "0.400 to 0.600", "0", "✓ pass"],
-        ["sanity: cascade", "0.250", "–", "0.750", "! warn"],
-        ["shortcuts: repeats", "4", "3.500 to 4.500", "–", "✗ fail"],
-        ["methods: cost", "12", "–", "–", "· info"],
+    judged, others = ([[cell.text for cell in row] for row in table.rows] for table in section.blocks[-2:])
+    assert judged == [
+        ["shortcuts: repeats", "4", "3.5 to 4.5", "–", "✗ fail"],
+        ["sanity: cascade", "0.25", "–", "0.75", "! warn"],
+        ["deletion: gap", "0.5", "0.4 to 0.6", "0", "✓ pass"],
     ]
+    assert others == [["methods: cost", "12", "–", "–", "· info"]]
 
 
 def test_a_run_without_checks_says_so(tmp_path):

@@ -78,6 +78,7 @@ rule report:
         narrow_peak=rules.peaks.output.narrow_peak,
         elements=rules.evaluate_elements.output.table if CONFIG.inputs.elements else [],
         trust=rules.trust.output.table,
+        checks=rules.trust.input.checks,
         microscope=[
             rules.receptive_field.output.tables,
             rules.deletion.output.tables,

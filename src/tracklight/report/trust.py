@@ -2,24 +2,31 @@
 
 import pandas as pd
 
-from tracklight.report.blocks import Block, Cell, Section, Table, Text, absent, number
+from tracklight.report.blocks import Block, Cell, Section, Table, Text, absent
 from tracklight.report.run_folder import RunFolder
 
 SIGNS = {"pass": "✓ pass", "warn": "! warn", "fail": "✗ fail", "info": "· info"}  # told apart without colour
 JUDGED = ("pass", "warn", "fail")
 HOW = (
-    "Every check is made on held-out windows. Control is the same number where nothing should be found; what it is "
-    "stands in the section of the check. Rows marked info are numbers without a threshold. A verdict speaks of these "
-    "networks and their map, not of the cell."
+    "Every check is made on held-out windows. Its control, named in brackets, is the same number where nothing should "
+    "be found. A verdict speaks of these networks and their map, not of the cell. The rules: docs/trust.md."
 )
 
 
 def trust_section(run: RunFolder) -> Section:
-    """Show all checks, the worst verdicts first within the order of the stages."""
+    """Show all checks, those with a verdict apart and the worst first."""
     title, table = "Can the light be trusted?", run.table("trust.tsv")
     if table is None or not len(table):
         return absent("trust", title, "No check was made.")
-    blocks: list[Block] = [Text(trust_sentence(table), strong=True), Text(HOW), _table(table)]
+    judged = table[table["verdict"].isin(JUDGED)]
+    worst_first = judged.sort_values("verdict", key=lambda verdict: -verdict.map(JUDGED.index), kind="stable")
+    blocks: list[Block] = [Text(trust_sentence(table), strong=True), Text(HOW)]
+    for rows, caption in (
+        (worst_first, "Checks with a verdict"),
+        (table.drop(judged.index), "Numbers without threshold"),
+    ):
+        if len(rows):
+            blocks.append(_table(rows, caption=f"{caption}, with 95% intervals (trust.tsv)"))
     return Section("trust", title, blocks)
 
 
@@ -32,20 +39,24 @@ def trust_sentence(table: pd.DataFrame) -> str:
     return f"Checks of the model and its map: {', '.join(parts) or 'none was judged'}.{named}"
 
 
-def _table(table: pd.DataFrame) -> Table:
+def _table(table: pd.DataFrame, *, caption: str) -> Table:
     rows = [
         [
             Cell(str(row.check), str(row.check)),
-            number(row.value),  # type: ignore[arg-type]
+            _number(row.value),  # type: ignore[arg-type]
             Cell(_interval(row.low, row.high), row.low if pd.notna(row.low) else ""),  # type: ignore[arg-type]
-            number(row.control),  # type: ignore[arg-type]
+            _number(row.control),  # type: ignore[arg-type]
             Cell(SIGNS[str(row.verdict)], list(SIGNS).index(str(row.verdict))),
         ]
         for row in table.itertuples()
     ]
-    caption = "Checks (trust.tsv), with 95% intervals"
     return Table(caption, ["check", "value", "95% interval", "control", "verdict"], rows, sortable=True)
 
 
 def _interval(low: float, high: float) -> str:
-    return "–" if pd.isna(low) or pd.isna(high) else f"{number(low).text} to {number(high).text}"
+    return "–" if pd.isna(low) or pd.isna(high) else f"{_number(low).text} to {_number(high).text}"
+
+
+def _number(value: float) -> Cell:
+    """Word a number with three digits: rows are of many units."""
+    return Cell("–", "") if pd.isna(value) else Cell(f"{value:.3g}", float(value))
