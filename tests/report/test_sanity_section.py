@@ -32,7 +32,9 @@ SINGLE = {
     ("moved 1 bp", "trained", "prediction change (SD)"): 0.25,
     ("moved 12 bp", "trained", "prediction change (SD)"): 1.5,
 }
-STRAND = "sanity: map agreement with the other strand; the assay is stranded, so they may differ (random weights)"
+STRAND = (
+    "sanity: map agreement with the other strand; the assay is stranded, so they may differ (control: random weights)"
+)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def table() -> pd.DataFrame:
 
 
 def checks(verdict: str, strand: str = STRAND) -> pd.DataFrame:
-    names = ["sanity: map agreement with all layers randomised (two seeds)", strand]
+    names = ["sanity: map agreement with all layers randomised (control: two seeds)", strand]
     return pd.DataFrame({"check": names, "value": [0.13, 0.29], "verdict": [verdict, "info"]})
 
 
@@ -91,7 +93,7 @@ def test_the_text_names_floor_shuffled_labels_stability_and_strand(tmp_path, tab
 
 
 def test_an_assay_without_strands_is_said_to_owe_the_same_answer(tmp_path, table):
-    found = checks("pass", "sanity: map agreement with the other strand (random weights)")
+    found = checks("pass", "sanity: map agreement with the other strand (control: random weights)")
     assert texts(sanity_section(opened(tmp_path, table, found)))[-1].endswith("so the answers should be the same.")
 
 

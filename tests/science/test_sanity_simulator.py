@@ -36,8 +36,8 @@ TRAIN = {
     "learning_rate": 0.01,
 }
 SANITY = {"shuffled_epochs": 30}  # as many steps as the true labels had; everything else as shipped
-ALL_LAYERS = "sanity: map agreement with all layers randomised (two seeds)"
-SHUFFLED = "sanity: map agreement with a network trained on shuffled labels (two seeds)"
+ALL_LAYERS = "sanity: map agreement with all layers randomised (control: two seeds)"
+SHUFFLED = "sanity: map agreement with a network trained on shuffled labels (control: two seeds)"
 
 
 def command(stage, settings, *arguments):

@@ -120,7 +120,7 @@ def test_checks_are_unique_and_carry_the_untrained_control(narrow):
     assert found["check"].str.startswith("receptive-field: ").all()
     rows = table(narrow).set_index(["network", "unit"])
     control = found.set_index("check")["control"]
-    name = "receptive-field: sigma over theoretical field, prediction (beside untrained)"
+    name = "receptive-field: sigma over theoretical field, prediction (control: untrained networks)"
     assert control[name] == pytest.approx(rows.loc[("untrained0", "prediction"), "ratio"], rel=1e-4)
 
 

@@ -106,21 +106,24 @@ def test_agreement_of_seeds_and_with_all_layers_randomised_are_those_computed_by
 
 
 def test_trained_networks_pass_the_cascade_and_shuffled_labels_teach_nothing(table, found):
-    assert found.loc["sanity: map agreement with all layers randomised (two seeds)", "verdict"] == "pass"
-    assert found.loc["sanity: map agreement with a network trained on shuffled labels (two seeds)", "verdict"] == "pass"
+    assert found.loc["sanity: map agreement with all layers randomised (control: two seeds)", "verdict"] == "pass"
+    assert (
+        found.loc["sanity: map agreement with a network trained on shuffled labels (control: two seeds)", "verdict"]
+        == "pass"
+    )
     true = table.loc[("trained", "test windows", "prediction r"), "value"]
     assert true > 0.6
     assert abs(table.loc[("shuffled labels", "test windows", "prediction r"), "value"]) < 0.3
-    row = found.loc["sanity: held-out r of a network trained on shuffled labels (true labels)"]
+    row = found.loc["sanity: held-out r of a network trained on shuffled labels (control: true labels)"]
     assert row["control"] == pytest.approx(true)
 
 
 def test_checks_repeat_the_numbers_of_the_table(table, found):
-    row = found.loc["sanity: map agreement with all layers randomised (two seeds)"]
+    row = found.loc["sanity: map agreement with all layers randomised (control: two seeds)"]
     same = table.loc[("cascade", "body.0", "agreement")]
     assert row[["value", "low", "high"]].tolist() == same[["value", "low", "high"]].tolist()
     assert row["control"] == table.loc[("seeds", "1 pairs", "agreement"), "value"]
-    moved = found.loc["sanity: map agreement after moving the window by 4 bp (random weights)"]
+    moved = found.loc["sanity: map agreement after moving the window by 4 bp (control: random weights)"]
     assert moved["value"] == table.loc[("moved 4 bp", "trained", "agreement"), "value"]
     assert moved["control"] == table.loc[("moved 4 bp", "random weights", "agreement"), "value"]
 
@@ -139,7 +142,7 @@ def test_an_assay_without_strands_is_asked_to_agree_with_its_other_strand(simula
     assert sanity(place, models, tmp_path / "out", shuffled_epochs=0) == 0
     found = read_checks(tmp_path / "out" / "sanity_checks.tsv").set_index("check")
     # motifs of the simulation act on their own strand only: these networks must be told
-    assert found.loc["sanity: map agreement with the other strand (random weights)", "verdict"] == "warn"
+    assert found.loc["sanity: map agreement with the other strand (control: random weights)", "verdict"] == "warn"
     assert not found.index.str.contains("shuffled labels").any()
 
 
@@ -153,11 +156,11 @@ def test_one_network_alone_has_no_other_seed_to_be_set_against_and_is_not_judged
     assert sanity(folders, models[:1], tmp_path) == 0
     found = read_checks(tmp_path / "sanity_checks.tsv").set_index("check")
     assert "one network only" in caplog.text
-    row = found.loc["sanity: map agreement with all layers randomised (two seeds)"]
+    row = found.loc["sanity: map agreement with all layers randomised (control: two seeds)"]
     assert row["verdict"] == "warn"
     assert np.isnan(row["control"])
     assert np.isfinite(row["value"])
-    seeds = found.loc["sanity: map agreement of two seeds (random weights)"]
+    seeds = found.loc["sanity: map agreement of two seeds (control: random weights)"]
     assert np.isnan(seeds["value"])
     assert seeds["verdict"] == "info"
 

@@ -145,7 +145,7 @@ def _checks(
             for flag in (True, False)
         )
         return Check(
-            f"receptive-field: {what} (beside untrained)",
+            f"receptive-field: {what} (control: untrained networks)",
             *_mean_over_networks(trained),
             control=float(untrained.mean()),
         )
@@ -157,7 +157,7 @@ def _checks(
         f"at most {settings.too_short_above:.0%}": share.value <= settings.too_short_above,
     }
     for limit, kept in limits.items():
-        what = f"receptive-field: share of the window that {holds}, {limit} (beside untrained)"
+        what = f"receptive-field: share of the window that {holds}, {limit} (control: untrained networks)"
         yield share._replace(check=what, verdict="pass" if kept else "warn")
     yield over_networks(f"width that {holds} of the prediction (bp)", PREDICTION, "width", per=1)
     for unit, sees in theoretical.items():

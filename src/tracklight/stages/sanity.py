@@ -166,7 +166,7 @@ def _learned(bench: Bench, seeds: Values) -> Iterator[Check]:
     mean, low, high = bench.notes.interval(seeds)
     verdict: Verdict = "warn" if mean < bench.settings.seeds_above else "info"
     control = bench.notes.interval(random)[0]
-    yield Check("sanity: map agreement of two seeds (random weights)", mean, low, high, control, verdict)
+    yield Check("sanity: map agreement of two seeds (control: random weights)", mean, low, high, control, verdict)
 
 
 def _seeds(bench: Bench) -> Values:
@@ -205,7 +205,7 @@ def _against_seeds(bench: Bench, what: str, randomised: Values, seeds: Values) -
     gap, low, _ = bench.notes.interval(seeds - randomised)
     verdict = falls(gap, low, margin=bench.settings.margin)
     control = bench.notes.interval(seeds)[0]
-    return Check(f"sanity: {what} (two seeds)", *bench.notes.interval(randomised), control, verdict)
+    return Check(f"sanity: {what} (control: two seeds)", *bench.notes.interval(randomised), control, verdict)
 
 
 def falls(gap: float, low: float, *, margin: float) -> Verdict:
@@ -245,7 +245,7 @@ def _shuffled_labels(bench: Bench, seeds: Values, train: Train, *, resume: Path)
     ):  # fmt: skip
         bench.notes.single(check, f"{variant} windows", "prediction r", value=value, n=len(rows[variant]))
     verdict: Verdict = "pass" if abs(chance) < bench.settings.shuffled_r_below else "warn"
-    name = "sanity: held-out r of a network trained on shuffled labels (true labels)"
+    name = "sanity: held-out r of a network trained on shuffled labels (control: true labels)"
     return [
         _against_seeds(bench, "map agreement with a network trained on shuffled labels", agreement, seeds),
         Check(name, chance, control=true, verdict=verdict),
@@ -263,7 +263,7 @@ def _other_strand(bench: Bench) -> Check:
     mean, low, high = bench.notes.interval(agreement)
     verdict: Verdict = "info" if stranded else "pass" if mean >= bench.settings.stable_above else "warn"
     what = "; the assay is stranded, so they may differ" if stranded else ""
-    name = f"sanity: map agreement with the other strand{what} (random weights)"
+    name = f"sanity: map agreement with the other strand{what} (control: random weights)"
     return Check(name, mean, low, high, bench.notes.interval(control)[0], verdict)
 
 
@@ -279,9 +279,9 @@ def _moved(bench: Bench) -> Iterator[Check]:
         value = bench.notes.interval(trained[0])
         verdict: Verdict = "pass" if value[0] >= bench.settings.stable_above else "warn"
         after = f"after moving the window by {by} bp"
-        name = f"sanity: map agreement {after} (random weights)"
+        name = f"sanity: map agreement {after} (control: random weights)"
         yield Check(name, *value, bench.notes.interval(random[0])[0], verdict)
-        name = f"sanity: change of the prediction {after}, in SD (random weights)"
+        name = f"sanity: change of the prediction {after}, in SD (control: random weights)"
         yield Check(name, *bench.notes.interval(trained[1]), bench.notes.interval(random[1])[0])
 
 
