@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from tracklight.errors import InputError
-from tracklight.genome.ensemble import open_ensemble, untrained_networks
+from tracklight.genome.ensemble import open_ensemble
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
 
 
@@ -58,10 +58,12 @@ def test_the_networks_as_one_answer_with_the_mean_of_their_answers(tmp_path):
     assert not ensemble.mean.training
 
 
-def test_untrained_networks_differ_by_seed_and_are_the_same_each_time():
-    spec = ModelSpec("valid_conv", 4, 20, ("y",), VALID)
-    first, again = untrained_networks(spec, 2), untrained_networks(spec, 2)
+def test_untrained_networks_begin_where_no_network_of_the_ensemble_did(tmp_path):
+    ensemble = open_ensemble([saved(tmp_path / f"{seed}.pt", seed=seed) for seed in (0, 2)], data=Windows())
+    control, again = ensemble.untrained(2), ensemble.untrained(2)
     x = torch.rand(1, 4, 20, generator=torch.Generator().manual_seed(0))
-    outputs = [float(network(x)) for network in [*first, *again]]
+    outputs = [float(network(x)) for network in [*control.models, *again.models]]
+    assert control.seeds == (3, 4)
+    assert control.spec == ensemble.spec
     assert outputs[:2] == outputs[2:]
     assert outputs[0] != outputs[1]

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,10 @@ from tracklight.core.methods import METHODS
 from tracklight.core.mutagenesis import in_silico_mutagenesis
 from tracklight.core.tape import open_tape
 from tracklight.genome.dataset import open_dataset
-from tracklight.genome.ensemble import open_ensemble
+from tracklight.genome.ensemble import Ensemble, open_ensemble
 from tracklight.genome.probes import choose_probes
 from tracklight.genome.shards import load_tracks
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
-from tracklight.stages import methods
 
 OPTIONS = {"filters": 6, "kernels": [7, 5], "pools": [3, 2], "hidden": 6, "dropout": 0.1, "batch_norm": False}
 SPEC = ModelSpec("valid_conv", 4, 150, ("expression",), OPTIONS)
@@ -162,8 +162,9 @@ def test_agreement_below_the_limit_is_a_warning(simulated_run, networks, tmp_pat
 
 def test_agreement_that_untrained_networks_reach_too_is_a_failure(simulated_run, networks, tmp_path, monkeypatch):
     data = open_dataset(simulated_run / "genome", simulated_run / "windows")
-    same = open_ensemble(networks, data=data).mean
-    monkeypatch.setattr(methods, "untrained_networks", lambda _spec, count: [same] * count)
+    trained = open_ensemble(networks, data=data)
+    same = replace(trained, models=(trained.mean,), seeds=(0,))
+    monkeypatch.setattr(Ensemble, "untrained", lambda _ensemble, _count: same)
     checks = read(compare(simulated_run, networks, tmp_path / "out"), "methods_checks.tsv")
     assert checks["verdict"].tolist()[:2] == ["fail", "fail"]
     assert checks["control"].tolist()[:2] == pytest.approx(checks["value"].tolist()[:2])

@@ -48,6 +48,16 @@ class Ensemble:
         """The networks as one: `(batch, channel, position)` to the mean of their outputs `(batch, target)`."""
         return _Mean(self.models)
 
+    def untrained(self, count: int) -> "Ensemble":
+        """Return `count` networks of the same shape with random weights, on the same device: they learned nothing.
+
+        Their seeds follow those of the ensemble, since training may keep something of the weights it began with.
+        """
+        first = max(self.seeds) + 1
+        seeds = tuple(range(first, first + count))
+        models = tuple(build(self.spec, seed=seed).for_inference() for seed in seeds)
+        return replace(self, models=models, seeds=seeds).to(next(self.models[0].parameters()).device)
+
     def to(self, device: torch.device) -> "Ensemble":
         """Return the ensemble on a device."""
         return replace(self, models=tuple(model.to(device) for model in self.models))
@@ -61,11 +71,6 @@ class _Mean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([model(x) for model in self.models]).mean(0)
-
-
-def untrained_networks(spec: ModelSpec, count: int) -> list[nn.Module]:
-    """Return networks of a specification with random weights, ready for inference: the control that learned nothing."""
-    return [build(spec, seed=seed).for_inference() for seed in range(count)]
 
 
 def open_ensemble(paths: Sequence[Path], *, data: Dataset) -> Ensemble:

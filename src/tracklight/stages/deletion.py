@@ -18,7 +18,7 @@ from tracklight.core.device import choose_device
 from tracklight.core.scan import WINDOWS_PER_BATCH
 from tracklight.errors import complaint
 from tracklight.genome.dataset import Dataset, open_dataset, target_number
-from tracklight.genome.ensemble import open_ensemble, untrained_networks
+from tracklight.genome.ensemble import open_ensemble
 from tracklight.genome.fillers import make_fillers
 from tracklight.genome.probes import Probes, choose_probes
 from tracklight.genome.replacement import (
@@ -104,7 +104,7 @@ def _subject(
         maps = partial(gradient_x_input, model, target=target, correct=attribute.correct_gradient)
         return torch.cat([maps(part).sum(1) for part in x.split(WINDOWS_PER_BATCH)])
 
-    controls = [network.to(device) for network in untrained_networks(ensemble.spec, settings.draws)]
+    controls = list(ensemble.untrained(settings.draws).models)
     return Subject(probes.x(device), ensemble.mean, controls, target, explain), probes.groups
 
 

@@ -17,7 +17,6 @@ from tracklight.genome.ensemble import Ensemble, open_ensemble
 from tracklight.learning.baselines import at_content, kmer_ridge
 from tracklight.learning.examples import Examples, predict
 from tracklight.learning.metrics import score
-from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Evaluate
 from tracklight.stages import door
 
@@ -41,7 +40,7 @@ def run(arguments: argparse.Namespace) -> None:
         ensemble = open_ensemble(arguments.models, data=data)
         device = choose_device(settings.device)
         networks = list(_networks(ensemble.to(device), data, device))
-        rivals = list(_baselines(data, settings, facts)) + list(_untrained(ensemble.spec, data, settings, device))
+        rivals = list(_baselines(data, settings, facts)) + list(_untrained(ensemble, data, settings, device))
         _write_table(arguments.out / "evaluation.tsv", _scores(data, [*networks, *rivals]))
         _write_table(arguments.out / "predictions.tsv.gz", _predictions(data, networks))
 
@@ -53,10 +52,11 @@ def _networks(ensemble: Ensemble, data: Dataset, device: torch.device) -> Predic
     yield "ensemble", "", np.mean(outputs, axis=0)
 
 
-def _untrained(spec: ModelSpec, data: Dataset, settings: Evaluate, device: torch.device) -> Predictions:
+def _untrained(ensemble: Ensemble, data: Dataset, settings: Evaluate, device: torch.device) -> Predictions:
     examples = data.examples(device)
-    for seed in range(settings.untrained_seeds):
-        yield "untrained", seed, _predict(build(spec, seed=seed).to(device), examples)
+    control = ensemble.to(device).untrained(settings.untrained_seeds)
+    for seed, model in zip(control.seeds, control.models, strict=True):
+        yield "untrained", seed, _predict(model, examples)
 
 
 def _predict(model: torch.nn.Module, examples: Examples) -> NDArray[np.float64]:

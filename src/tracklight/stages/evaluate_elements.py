@@ -14,7 +14,7 @@ from tracklight.errors import complaint, existing_file
 from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
-from tracklight.genome.ensemble import open_ensemble, untrained_networks
+from tracklight.genome.ensemble import open_ensemble
 from tracklight.genome.intervals import BED6, read_bed
 from tracklight.genome.ranking import METRICS, measure
 from tracklight.genome.saliency import Scan, attribute_stretch
@@ -205,12 +205,13 @@ def _untrained_scores(
     trained = open_ensemble(arguments.models, data=windows)
     scanned = door.attribute_settings(arguments)
     around, positions = surroundings(windows.tape, test.positions)
-    for seed, network in enumerate(untrained_networks(trained.spec, settings.untrained_seeds)):
-        ensemble = replace(trained, models=(network,), seeds=(seed,))  # with the halo of the trained ones
+    control = trained.untrained(settings.untrained_seeds)
+    for number, (seed, network) in enumerate(zip(control.seeds, control.models, strict=True)):
+        ensemble = replace(control, models=(network,), seeds=(seed,))
         scan = Scan(ensemble, scanned, "gradient_x_input", windows.stranded)
         tracks = attribute_stretch(around, (0, len(around)), scan, device=torch.device("cpu"))
         values = np.abs(window_track(tracks, positions, test.reverse))
-        yield UNTRAINED.format(seed), box_mean(values, settings.smoothing_bp)
+        yield UNTRAINED.format(number), box_mean(values, settings.smoothing_bp)
 
 
 def _measured(

@@ -21,7 +21,7 @@ from tracklight.core.device import choose_device
 from tracklight.core.methods import METHODS, Method, method
 from tracklight.core.scan import WINDOWS_PER_BATCH
 from tracklight.genome.dataset import open_dataset, target_number
-from tracklight.genome.ensemble import open_ensemble, untrained_networks
+from tracklight.genome.ensemble import open_ensemble
 from tracklight.genome.explainers import Explainer, baseline_prediction, explainer
 from tracklight.genome.probes import Probes, choose_probes
 from tracklight.progress import track
@@ -93,8 +93,8 @@ def run(arguments: argparse.Namespace) -> None:
         checks.write_table(arguments.out / "methods.tsv", _agreement_table(found, average))
         checks.write_table(arguments.out / "methods_cost.tsv", _cost_table(found))
         published = {name: variants[name] for name in (BY_CORRECTION[attribute.correct_gradient], INTEGRATED)}
-        networks = [network.to(device) for network in untrained_networks(ensemble.spec, settings.untrained_seeds)]
-        untrained = [_explain_all(network, x, published) for network in networks]
+        control = ensemble.untrained(settings.untrained_seeds)
+        untrained = [_explain_all(network, x, published) for network in control.models]
         rows = [_agreement(name, found, untrained, average=average, limit=settings.agree_above) for name in published]
         rows += [_completeness(name, found, average=average, limit=settings.gap_below) for name in COMPLETE]
         checks.write_checks(arguments.out / "methods_checks.tsv", rows)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from tracklight.core.device import choose_device
 from tracklight.core.receptive import Shape, centre_units, energy, extent, profile, reach, shape
 from tracklight.genome.dataset import open_dataset, target_number
-from tracklight.genome.ensemble import Ensemble, open_ensemble, untrained_networks
+from tracklight.genome.ensemble import Ensemble, open_ensemble
 from tracklight.genome.probes import choose_probes
 from tracklight.progress import log
 from tracklight.settings import ReceptiveField
@@ -86,7 +86,7 @@ def _fields(ensemble: Ensemble, x: Tensor, target: int, *, settings: ReceptiveFi
 
     The gradient is corrected for one-hot input: what counts is what another base would change.
     """
-    untrained = [model.to(x.device) for model in untrained_networks(ensemble.spec, len(ensemble.models))]
+    untrained = ensemble.untrained(len(ensemble.models)).models
     networks = [(f"seed{seed}", True, model) for seed, model in zip(ensemble.seeds, ensemble.models, strict=True)]
     networks += [(f"untrained{number}", False, model) for number, model in enumerate(untrained)]
     for name, trained, model in networks:
