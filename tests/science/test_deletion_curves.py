@@ -49,7 +49,6 @@ TRAIN = {
 }
 DELETION = {"windows": 250, "fractions": [0.02, 0.04, 0.08, 0.16, 0.32], "verdict_fraction": 0.02}
 DELETION |= {"fillers": ["shuffle", "neutral", "zero"], "subset_sizes": [1, 16], "perturbations": 2}
-ROAR_SEEDS = (1, 2, 3)
 REMOVED = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
@@ -134,7 +133,7 @@ def roar(folder: Path, seed: int) -> list[dict[str, object]]:
 
 def test_networks_trained_without_the_salient_bases_learn_less_than_without_random_ones(tmp_path):
     rows = []
-    for seed in ROAR_SEEDS:
+    for seed in SEEDS:
         (tmp_path / str(seed)).mkdir()
         rows += roar(tmp_path / str(seed), seed)
     table = pd.DataFrame(rows)
