@@ -65,7 +65,7 @@ def test_the_settings_page_is_fresh():
 def test_the_settings_page_states_bounds_units_and_defaults():
     page = settings_page()
     assert "| `width_bp` | integer ≥ 1 | `9` | " in page
-    assert '| `architecture.name` | `valid_conv`, `residual_dilated` | `"valid_conv"` | ' in page
+    assert '| `architecture.name` | `valid_conv`, `residual_dilated`, `global_pool` | `"valid_conv"` | ' in page
     assert "| `active_above` | number | required | " in page
     assert "| `contig_names` | map of text to text | `{}` | " in page
 
