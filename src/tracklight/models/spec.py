@@ -11,9 +11,11 @@ import torch
 from tracklight.core.weights import load_tensors
 from tracklight.errors import complaint, existing_file, one_of
 from tracklight.files import whole_file
+from tracklight.models.eeg_conv import EegConv
 from tracklight.models.global_pool import GlobalPool
 from tracklight.models.network import Network, Shape
 from tracklight.models.residual_dilated import ResidualDilated
+from tracklight.models.square_pool import SquarePool
 from tracklight.models.valid_conv import ValidConv
 
 FORMAT = 1
@@ -24,6 +26,8 @@ ARCHITECTURES: dict[str, type[Network]] = {
     "valid_conv": ValidConv,
     "residual_dilated": ResidualDilated,
     "global_pool": GlobalPool,
+    "eeg_conv": EegConv,
+    "square_pool": SquarePool,
 }
 
 

@@ -1,0 +1,67 @@
+"""Settings of what is made of epochs of EEG: whitening, networks, baseline, attribution."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tracklight.settings.base import Fraction, Settings, Whole
+
+
+class Whiten(Settings):
+    """Filter per subject and channel that gives every frequency the same mean amplitude."""
+
+    smooth_hz: float = Field(1.0, gt=0, description="width over which the mean amplitude spectrum is averaged (Hz)")
+    floor: Fraction = Field(
+        1e-4,
+        description="amplitudes below this share of the largest of the channel count as this share: "
+        "what a filter has removed stays small",
+    )
+
+
+class EegArchitecture(Settings):
+    """Shape of a network on epochs `(channel, position)`."""
+
+    name: Literal["eeg_conv", "square_pool"] = Field(
+        "eeg_conv", description="family of the network; square_pool: a weighted sum of band powers"
+    )
+    filters: Whole = Field(16, ge=1, description="spatial filters, and filters of every later layer")
+    temporal_kernel: Whole = Field(25, ge=1, description="width of the temporal filters (samples)")
+    pool: Whole = Field(5, ge=1, description="eeg_conv: mean-pooling between the convolutions (samples)")
+    mixing_kernel: Whole = Field(9, ge=1, description="eeg_conv: width of the second convolution (pooled samples)")
+    dropout: Fraction = Field(0.25, description="eeg_conv: dropout before the output, in training only")
+
+    def options(self) -> dict[str, Any]:
+        """Return what the constructor of this architecture takes."""
+        names = {
+            "eeg_conv": {"filters", "temporal_kernel", "pool", "mixing_kernel", "dropout"},
+            "square_pool": {"filters", "temporal_kernel"},
+        }
+        return self.model_dump(include=names[self.name])
+
+
+class PowerRidge(Settings):
+    """Baseline of every network: ridge regression on the logarithm of power per channel and band."""
+
+    bin_hz: float = Field(1.0, gt=0, description="width of the bands (Hz)")
+    penalties: list[Annotated[float, Field(gt=0)]] = Field(
+        [10.0, 100.0, 1000.0, 10000.0], min_length=1, description="ridge penalty, chosen on validation subjects"
+    )
+
+
+class EegAttribute(Settings):
+    """Attribution on held-out subjects."""
+
+    completeness_sd: float = Field(
+        0.01,
+        gt=0,
+        description="gradient x input is taken when its values sum to the margin up to this error, else integrated "
+        "gradients; above it in both no evidence is divided (standard deviations of the margin)",
+    )
+    integrated_steps: Whole = Field(8, ge=1, description="integrated gradients: steps, at the midpoints")
+    rank_tolerance: Fraction = Field(
+        1e-5,
+        description="channels' second moment: eigenvalues below this share of the largest are rounding, no signal",
+    )
+    bin_hz: float = Field(1.0, gt=0, description="width of the bins of frequency (Hz)")
+    frame_s: float = Field(1.0, gt=0, description="frames of the form by time and frequency (s)")
+    batch_size: Whole = Field(256, ge=1, description="epochs explained at once")
