@@ -1,7 +1,7 @@
 """Statistics of scores: empirical p-values, false discovery rate, calibration, ranking.
 
 What lives here: functions on plain arrays. May import: numpy, scipy, scikit-learn, errors.
-To add: one function with its closed-form or brute-force witness in `tests/test_stats.py`.
+To add: one function with its closed-form or brute-force witness in `tests/stats/test_scores.py`.
 """
 
 from collections.abc import Callable
@@ -54,6 +54,20 @@ def benjamini_hochberg(p: ArrayLike) -> Floats:
     """
     p = np.asarray(p, np.float64)
     return np.asarray(false_discovery_control(p, method="bh")) if p.size else p.copy()
+
+
+def holm(p: ArrayLike) -> Floats:
+    """Return the p-value of each test adjusted for their number, in the order given: family-wise, under any dependence.
+
+    References
+    ----------
+    Holm (1979), Scand. J. Stat. 6:65.
+    """
+    p = np.asarray(p, np.float64)
+    order = np.argsort(p)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, p[order] * np.arange(p.size, 0, -1)))
+    return adjusted
 
 
 def fewest_calls(n_null: float, n_tests: int, *, level: float) -> int:

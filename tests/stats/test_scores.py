@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import mannwhitneyu
+from statsmodels.stats.multitest import multipletests
 
 from tracklight import stats
 from tracklight.errors import InputError
@@ -154,3 +155,9 @@ def test_a_constant_difference_has_an_interval_of_no_width():
     difference = np.full((5, 2), 0.25)
     found = stats.mean_interval(difference, np.arange(5), samples=100, generator=np.random.default_rng(0))
     np.testing.assert_allclose(np.stack(found), 0.25)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_holm_equals_statsmodels(seed):
+    p = np.random.default_rng(seed).choice([0.001, 0.01, 0.02, 0.2, 0.9], size=6 + seed)
+    np.testing.assert_allclose(stats.holm(p), multipletests(p, method="holm")[1], atol=1e-12)
