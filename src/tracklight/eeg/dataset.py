@@ -1,0 +1,122 @@
+"""Prepared recordings: the tape and the epochs on it, opened together."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from tracklight.core.tape import CONTIG_FILE, DATA_FILE, Tape, open_tape
+from tracklight.eeg.decode import volts
+from tracklight.eeg.epochs import FACTS_FILE, INDEX_FILE
+from tracklight.eeg.halves import check_no_leak, cross_fit
+from tracklight.eeg.hypnogram import STAGES
+from tracklight.errors import complaint, one_of
+from tracklight.learning.examples import Examples, Windows, make_examples
+
+TEXT = ("contig", "group", "split", "report", "stage")
+
+
+@dataclass(frozen=True)
+class Epochs:
+    """Recordings and the index of epochs on them.
+
+    Attributes
+    ----------
+    tape : Tape
+        `float32 (channel, position)` in volts, one contig a recording.
+    index : DataFrame
+        One row an epoch, columns as in `docs/formats.md`.
+    facts : dict
+        Rate, channels, length, targets and what was done to the signals.
+    inputs : dict of str to Path
+        Files read, for the provenance.
+    """
+
+    tape: Tape
+    index: pd.DataFrame
+    facts: dict[str, Any]
+    inputs: dict[str, str | Path]
+
+    @property
+    def length(self) -> int:
+        """Length of an epoch (samples)."""
+        return int(self.facts["length"])
+
+    @property
+    def rate_hz(self) -> float:
+        """Sampling rate (Hz)."""
+        return float(self.facts["rate_hz"])
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the channels."""
+        return tuple(self.facts["channels"])
+
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Names of the targets: the label, or the stages where epochs cover all of sleep."""
+        return tuple(self.facts["targets"])
+
+    def rows(self, half: str) -> dict[str, torch.Tensor]:
+        """Return the row numbers (int64) of the splits `train`, `validation` and `test` for a network of one half."""
+        return {name: torch.from_numpy(rows) for name, rows in cross_fit(self.index["split"], half).items()}
+
+    def values(self, target: str) -> NDArray[np.float64]:
+        """Return 1 or 0 (epoch,), NaN where not known: the label, or whether an epoch is of the stage."""
+        one_of(target, ("label", *STAGES), what="target")
+        if target == "label":
+            return self.index["label"].to_numpy(np.float64, na_value=np.nan)
+        return np.asarray(self.index["stage"] == target, np.float64)
+
+    def signals(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return the signals of some epochs `(epoch, channel, position)` in volts."""
+        index = self.index.iloc[rows]
+        starts = self.tape.on_tape(index["contig"].to_numpy(object), index["start"].to_numpy(np.int64))
+        epochs = [self.tape.data[:, start : start + self.length] for start in starts]
+        return (
+            np.stack(epochs).astype(np.float32)
+            if epochs
+            else np.empty((0, len(self.channels), self.length), np.float32)
+        )
+
+    def examples(self, device: torch.device) -> Examples:
+        """Put the recordings and their epochs on a device."""
+        windows = Windows(
+            self.index["contig"].to_numpy(object),
+            self.index["start"].to_numpy(np.int64),
+            self.index["reverse"].to_numpy(bool),
+            np.stack([self.values(target) for target in self.targets], axis=1).astype(np.float32),
+        )
+        return make_examples(self.tape, windows, length=self.length, decode=volts, device=device)
+
+
+def open_epochs(folder: Path) -> Epochs:
+    """Open a folder of prepare-eeg; what it did not finish, or another stage wrote, is an `InputError`."""
+    again = "run prepare-eeg"
+    if not (folder / DATA_FILE).is_file():
+        raise complaint("not prepared recordings", where=folder, do=again)
+    tape = open_tape(folder)
+    try:
+        facts = json.loads((folder / FACTS_FILE).read_text(encoding="utf-8"))
+        index = _read_index(folder / INDEX_FILE, facts["covariates"])
+        lasts = index["start"] + int(facts["length"])
+        fits = tape.data.ndim == 2 and len(tape.data) == len(facts["channels"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise complaint("not prepared recordings", where=folder, got=error, do=again) from None
+    ends = index["contig"].map(tape.lengths)
+    if not fits or ends.isna().any() or (lasts > ends).any():
+        raise complaint("epochs are of other recordings", where=folder, got=tape.names, do=again)
+    check_no_leak(index)
+    return Epochs(tape, index, facts, {"contigs": folder / CONTIG_FILE, "epochs": folder / INDEX_FILE})
+
+
+def _read_index(path: Path, covariates: list[str]) -> pd.DataFrame:
+    """Read the index; text stays as it stands ("NA" is a name), only numbers and covariates may be missing."""
+    missing = {name: [""] for name in ("label", "order", *covariates)}
+    types: dict[str, Any] = {**dict.fromkeys(TEXT, str), "label": "Int64", "order": "Int64"}
+    return pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=missing)
