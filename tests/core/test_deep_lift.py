@@ -15,7 +15,8 @@ from tracklight.models.spec import ModelSpec, build
 
 VALID = {"filters": 6, "kernels": [5, 3], "pools": [3, 2], "hidden": 5, "dropout": 0.5, "batch_norm": True}
 DILATED = {"filters": 6, "kernels": [5, 3], "blocks": 2, "hidden": 5, "dropout": 0.5}
-NETWORKS = {"valid_conv": VALID, "residual_dilated": DILATED}
+MAX_POOL = {"filters": 6, "kernels": [5, 3], "pool": "max", "dropout": 0.5}
+NETWORKS = {"valid_conv": VALID, "residual_dilated": DILATED, "global_pool": MAX_POOL}
 
 
 def one_hot(*shape, seed=0):
