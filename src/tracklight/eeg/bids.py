@@ -1,5 +1,6 @@
 """BIDS folders: recordings, channels and events of the Brain Imaging Data Structure (Pernet et al. 2019)."""
 
+from itertools import pairwise
 from pathlib import Path
 
 from tracklight.eeg.hypnogram import PREFIX, UNSCORED, WORDS, Scored
@@ -54,6 +55,11 @@ def read_stages(path: Path, *, columns: ReportColumns) -> list[Scored]:
     -------
     list of Scored
         Empty when there is none.
+
+    Raises
+    ------
+    InputError
+        When a stage is unknown, a time is no number, or stages overlap.
     """
     table = read_table(path, what="BIDS events", needed=("onset", "duration"))
     if columns.stage not in table.columns:
@@ -64,7 +70,13 @@ def read_stages(path: Path, *, columns: ReportColumns) -> list[Scored]:
     onset = numbers(rows["onset"], what="onset", where=path)
     duration = numbers(rows["duration"], what="duration", where=path)
     stages = [stage_named(text, where=f"{path} line {line}") for line, text in rows[columns.stage].items()]
-    return sorted(Scored(*row) for row in zip(onset.tolist(), duration.tolist(), stages, strict=True))
+    scored = sorted(zip(onset, duration, stages, strict=True), key=lambda row: row[0])
+    for (start, length, _), (following, _, _) in pairwise(scored):
+        if start + length > following + 1e-6:
+            raise complaint(
+                "sleep stages overlap", where=path, got=f"{start:g} to {start + length:g} s and {following:g} s"
+            )
+    return [Scored(float(start), float(length), stage) for start, length, stage in scored]
 
 
 def stage_named(text: str, *, where: str | Path) -> str | None:

@@ -98,7 +98,7 @@ class Epochs:
 def open_epochs(folder: Path) -> Epochs:
     """Open a folder of prepare-eeg; what it did not finish, or another stage wrote, is an `InputError`."""
     again = "run prepare-eeg"
-    if not (folder / DATA_FILE).is_file():
+    if not all((folder / name).is_file() for name in (DATA_FILE, CONTIG_FILE)):
         raise complaint("not prepared recordings", where=folder, do=again)
     tape = open_tape(folder)
     try:

@@ -51,7 +51,7 @@ def filtered(volts: NDArray[np.float64], *, rate_hz: float, settings: PrepareEeg
                 "filter beyond what the sampling rate can hold", where=where,
                 got=f"{kind} {', '.join(f'{edge:g}' for edge in edges)} Hz", allowed=f"0 to {rate_hz / 2:g} Hz",
             )  # fmt: skip
-        sections = signal.butter(settings.filter_order, edges, kind, fs=rate_hz, output="sos")
+        sections = signal.butter(settings.filter_order, np.squeeze(edges), kind, fs=rate_hz, output="sos")
         if len(volts) <= 3 * (2 * len(sections) + 1):
             raise complaint("recording too short to be filtered", where=where, got=f"{len(volts)} samples")
         volts = signal.sosfiltfilt(sections, volts)

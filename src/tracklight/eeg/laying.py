@@ -83,7 +83,7 @@ def lay(
     Returns
     -------
     data : ndarray of float32 (channel, position)
-        In volts.
+        In volts; NaN in channels that are marked as bad.
     clipped : dict of str to ndarray (stretch, 2)
         By channel: start and end (s) of the stretches at an end of the recorder's range.
     """
@@ -93,6 +93,9 @@ def lay(
     read = _with_reference(signals, labels, settings.reference)
     data = np.empty((len(read), length), np.float32)
     for row, label in zip(data, read, strict=True):
+        if label in recording.bad:
+            row[:] = np.nan  # its epochs are all dropped; that it may be flat is no fault of the input
+            continue
         where = f"{recording.path} channel {label}"
         volts = signals.volts(label, units=units)
         row[:] = condition(volts, rate_hz=signals.rate(label), settings=settings, where=where)[:length]
@@ -133,7 +136,9 @@ def _with_reference(signals: Signals, found: Mapping[str, str], reference: str) 
 
 
 def _common_rate(rates: Mapping[tuple[str, str], float]) -> float:
-    first_of = {rate: f"{name} {label} {rate:g} Hz" for (name, label), rate in reversed([*rates.items()])}
+    first_of = dict[float, str]()
+    for (name, label), rate in rates.items():
+        first_of.setdefault(rate, f"{name} {label} {rate:g} Hz")
     if len(first_of) > 1:
         raise complaint("differing sampling rates", got=[*first_of.values()], do="set prepare_eeg.rate_hz")
     return next(iter(first_of))

@@ -166,10 +166,15 @@ def overlap(index: pd.DataFrame) -> float:
 def _staged(
     epochs: pd.DataFrame, scored: Sequence[Scored], *, rate_hz: float, recording: Recording, settings: PrepareEeg
 ) -> pd.DataFrame:
+    if settings.epochs == "sleep" and epochs.empty:
+        raise complaint("recording without sleep", where=recording.name, do="name its hypnogram, or leave it out")
     if scored:
         stage = stages_of(epochs.start.to_numpy() / rate_hz, settings.epoch_s, scored)
     else:
-        words = epochs.get("stage", epochs.report.str[:0])
+        words = epochs["stage"]
+        if not words.any():
+            do = f"name its hypnogram, or put stages into the column {settings.columns.stage} of its reports"
+            raise complaint("recording without sleep stages", where=recording.name, do=do)
         found = {word: stage_named(word, where=str(recording.reports)) or "" for word in set(words) - {""}}
         stage = words.map({**found, "": ""}).to_numpy(object)
     return drop_by_stage(epochs.assign(stage=stage), keep=settings.stages)

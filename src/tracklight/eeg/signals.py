@@ -113,7 +113,7 @@ def open_signals(path: str | Path) -> Signals:
             gaps, seconds = file.reserved.endswith("+D"), file.duration
     except UserWarning as error:
         raise complaint("truncated recording", where=path, got=error, do="copy or export it again") from None
-    except (OSError, ValueError, ArithmeticError, UnboundLocalError) as error:
+    except (OSError, ValueError, LookupError, ArithmeticError, UnboundLocalError) as error:
         raise complaint("not an EDF or BDF file", where=path, got=error, do="copy or export it again") from None
     if gaps:
         raise complaint("recording with gaps", where=path, got=file.reserved, do="export it as continuous (EDF+C)")

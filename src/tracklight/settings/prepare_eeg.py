@@ -68,7 +68,7 @@ class PrepareEeg(Settings):
         "reports", description="epochs that end at awakenings, or all from the first to the last epoch of sleep"
     )
     epoch_s: float = Field(10.0, gt=0, description="length of an epoch (s)")
-    before_s: float = Field(40.0, gt=0, description="stretch before each awakening that is cut into epochs (s)")
+    before_s: float = Field(40.0, gt=0, description="stretch before each awakening that is cut into whole epochs (s)")
     stages: list[Stage] = Field(["N1", "N2", "N3", "REM"], min_length=1, description="stages whose epochs are kept")
     hypnogram_tolerance_s: float = Field(
         30.0, ge=0, description="how much longer or shorter than its recording a hypnogram may be (s)"

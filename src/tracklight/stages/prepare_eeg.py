@@ -66,14 +66,16 @@ def _lay(
     recordings: Sequence[Recording], layout: Layout, file: IO[bytes], settings: PrepareEeg
 ) -> tuple[np.memmap, pd.DataFrame]:
     """Write one recording after another on a tape on disk, so that one at a time is in memory."""
-    shape = len(layout.channels), sum(layout.lengths.values())
-    tape, epochs, first = np.memmap(file, np.float32, "w+", shape=shape), [], 0
+    total, epochs, first = sum(layout.lengths.values()), [], 0
     for recording in track(recordings, what="prepare-eeg", total=len(recordings), unit="recording"):
         data, table = prepare_recording(recording, layout, settings=settings)
-        tape[:, first : first + data.shape[1]] = data
+        for row, values in enumerate(data):
+            file.seek((row * total + first) * data.itemsize)
+            file.write(values.tobytes())
         first += data.shape[1]
         epochs.append(table)
-    return tape, join_epochs(epochs)
+    file.flush()
+    return np.memmap(file, np.float32, "r", shape=(len(layout.channels), total)), join_epochs(epochs)
 
 
 def _facts(index: pd.DataFrame, layout: Layout, settings: PrepareEeg) -> dict[str, Any]:

@@ -1,0 +1,72 @@
+"""Tables of reports."""
+
+import numpy as np
+import pytest
+
+from tracklight.eeg.recordings import Recording
+from tracklight.eeg.reports import read_reports
+from tracklight.errors import InputError
+from tracklight.settings.prepare_eeg import PrepareEeg
+
+
+def read(folder, text, name="r.tsv", **changes):
+    path = folder / name
+    path.write_text(text)
+    return read_reports(Recording("sub-1", "", path, None, path), seconds=1000, settings=PrepareEeg(**changes))
+
+
+def test_reports_come_by_time_with_their_covariates_as_they_stand(tmp_path):
+    text = "report\ttime_s\tlabel\torder\twords\tnote\nb\t90.5\t1\t2\t007\tNA\n\na\t30\t0\t1\t12\tnone of it\n"
+    table = read(tmp_path, text)
+    assert list(table.columns) == ["report", "time_s", "label", "order", "stage", "words", "note"]
+    assert table.to_numpy().tolist() == [["a", 30, 0, 1, "", "12", "none of it"], ["b", 90.5, 1, 2, "", "007", ""]]
+
+
+def test_labels_may_be_words_and_may_be_missing(tmp_path):
+    text = "report\ttime_s\tlabel\torder\na\t1\tdream\t1\nb\t2\tnothing\t2\nc\t3\tn/a\t3\n"
+    labels = read(tmp_path, text, labels={"dream": 1, "nothing": 0}).label
+    np.testing.assert_array_equal(labels, [1, 0, np.nan])
+
+
+def test_columns_may_have_other_names_and_awakenings_are_counted_by_time(tmp_path):
+    text = "id\tsecond\tflying\tdepth\nx\t500\t1\t3\ny\t20\t0\t4\nz\t700\t0\t5\n"
+    columns = {"report": "id", "time": "second", "label": "flying", "order": None}
+    table = read(tmp_path, text, columns=columns)
+    assert table[["report", "order"]].to_numpy().tolist() == [["y", 1], ["x", 2], ["z", 3]]
+    assert read(tmp_path, text, columns=columns, covariates=[]).columns[-1] == "stage"
+
+
+def test_events_of_bids_hold_reports_among_other_things(tmp_path):
+    text = (
+        "onset\tduration\ttrial_type\tstage\treport\tlabel\trecall\n"
+        "0\t30\tstage\tN2\tn/a\tn/a\tn/a\n"
+        "40\t0\tawakening\tn/a\tr2\t1\t5\n"
+        "30\t1\tnoise\tn/a\tn/a\tn/a\tn/a\n"
+        "20\t0\tawakening\tn/a\tr1\t0\tn/a\n"
+    )
+    table = read(tmp_path, text, name="sub-1_events.tsv")
+    assert table[["report", "time_s", "label", "order", "recall"]].to_numpy().tolist() == [
+        ["r1", 20, 0, 1, ""], ["r2", 40, 1, 2, "5"],
+    ]  # fmt: skip
+    assert "trial_type" not in table.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("report\ttime_s\tlabel\n", "has no such column; got 'order'; allowed: report, time_s, label"),
+        ("report\ttime_s\tlabel\torder\ttime_s\n", "columns with the same name; got time_s"),
+        ("report\ttime_s\tlabel\torder\na\t-1\t1\t1\n", "got report a at -1 s; allowed: 0 to 1000 s"),
+        ("report\ttime_s\tlabel\torder\na\tinf\t1\t1\n", "line 2: time .time_s. is not a number; got 'inf'"),
+        ("report\ttime_s\tlabel\torder\na\t1\t2\t1\n", "unknown label .label.; got '2'; allowed: 0, 1"),
+    ],
+)
+def test_faults_of_a_table_are_named(tmp_path, text, fault):
+    with pytest.raises(InputError, match=fault):
+        read(tmp_path, text)
+
+
+def test_a_recording_without_reports_is_named(tmp_path):
+    recording = Recording("sub-1", "ses-2", tmp_path, None, None)
+    with pytest.raises(InputError, match="sub-1_ses-2: recording without reports"):
+        read_reports(recording, seconds=10, settings=PrepareEeg())
