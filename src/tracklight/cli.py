@@ -35,6 +35,7 @@ STAGES = {
     "sanity": "does the map depend on what was learned, and is it stable",
     "shortcuts": "is the model right for the wrong reason",
     "trust": "join the checks to one table",
+    "strata": "a contrast of two labels within strata: content or company",
     "report": "one self-contained page",
     "schema": "print the JSON schema of the configuration",
 }

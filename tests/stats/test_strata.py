@@ -1,8 +1,7 @@
-"""Designs small enough to write every stratum out, and statsmodels, scipy and sklearn beside the rest."""
+"""Designs small enough to write every stratum out, and statsmodels and least squares beside the rest."""
 
 import numpy as np
 import pytest
-from scipy.stats import mannwhitneyu
 from statsmodels.stats.contingency_tables import StratifiedTable
 
 from tracklight.errors import InputError
@@ -91,26 +90,6 @@ def test_one_stratum_of_yes_and_no_gives_the_risk_difference_of_statsmodels():
     variance = strata.common_contrast(design) ** 2 @ strata.permuted_variance(design, values)
     test = StratifiedTable(tables).test_null_odds(correction=False)
     np.testing.assert_allclose(effect**2 / variance[0, 0], test.statistic)
-
-
-def test_the_stratified_auc_of_one_stratum_is_that_of_mann_and_whitney():
-    rng = np.random.default_rng(1)
-    score, label = rng.integers(6, size=30).astype(float), rng.random(30) < 0.5
-    design = strata.stratify(["x"] * 30, ["x"] * 30, label=label)
-    auc = 0.5 + strata.auc_contrast(design) @ strata.differences(design, strata.ranks_within(design, score))
-    expected = mannwhitneyu(score[label], score[~label]).statistic / (label.sum() * (~label).sum())
-    np.testing.assert_allclose(auc, [[expected]])
-
-
-def test_the_stratified_auc_counts_pairs_inside_strata_only():
-    rng = np.random.default_rng(2)
-    design, score = random_design(rng), rng.integers(5, size=60).astype(float)
-    auc = 0.5 + strata.auc_contrast(design) @ strata.differences(design, strata.ranks_within(design, score))
-    won = pairs = 0.0
-    for i in np.flatnonzero(design.label):
-        for j in np.flatnonzero(~design.label & (design.member == design.member[i])):
-            won, pairs = won + (score[i] > score[j]) + 0.5 * (score[i] == score[j]), pairs + 1
-    np.testing.assert_allclose(auc, [[won / pairs]])
 
 
 def test_inverse_variance_weighs_a_quiet_subject_more():

@@ -11,6 +11,7 @@ from pydantic import Field
 from tracklight.settings.base import LARGEST, Settings, load, validate
 from tracklight.settings.data import Columns, Inputs, PrepareGenome, PrepareWindows, Split
 from tracklight.settings.learning import Architecture, Evaluate, Train
+from tracklight.settings.strata import Strata
 from tracklight.settings.tracks import Attribute, Candidates, EvaluateElements, Logos, Peaks, Report
 from tracklight.settings.trust import Deletion, Methods, ReceptiveField, Sanity, Shortcuts
 
@@ -36,6 +37,7 @@ __all__ = [
     "Settings",
     "Shortcuts",
     "Split",
+    "Strata",
     "Train",
     "load",
     "validate",

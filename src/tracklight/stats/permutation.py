@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from tracklight.errors import complaint
 from tracklight.stats.clusters import largest_mass
 from tracklight.stats.exchange import Draws, Labels
-from tracklight.stats.strata import Design, auc_contrast, centred, common_contrast, ranks_within, subject_effects
+from tracklight.stats.strata import Design, centred, common_contrast, subject_effects
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -190,29 +190,6 @@ def without_effect(design: Design, values: Floats) -> Floats:
 def main_statistic(design: Design, values: Floats, *, drawn: Draws) -> Statistic:
     """Return the statistic of the mean over subjects, the primary test."""
     return Statistic(design, values, weights=common_contrast(design), variance=drawn.variance(values))
-
-
-def stratified_auc(design: Design, score: ArrayLike, *, drawn: Draws) -> tuple[float, float]:
-    """Return the area under the ROC within strata, `sum(U) / sum(n1 n0)`, and its one-sided p-value.
-
-    Parameters
-    ----------
-    design : Design
-        Labels and strata.
-    score : array_like (row,)
-        Higher where the label is predicted.
-    drawn : Draws
-        Labels under the null.
-
-    References
-    ----------
-    van Elteren (1960), Bull. Int. Stat. Inst. 37:351, with weights `n1 n0 / sum(n1 n0)`.
-    """
-    ranks = ranks_within(design, score)
-    statistic = Statistic(design, ranks, weights=auc_contrast(design), variance=drawn.variance(ranks))
-    observed = statistic(design.label[None])[0, 0]
-    reached = [(statistic(drawn.labels(*span)) >= observed - ROUNDING).sum(0) for span in spans(drawn, statistic)]
-    return float(0.5 + observed * statistic.sd[0, 0]), float(p_reached(np.sum(reached, axis=0), drawn)[0])
 
 
 def cross_fit(p: ArrayLike) -> tuple[Floats, Floats]:

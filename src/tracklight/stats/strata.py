@@ -227,24 +227,6 @@ def departures(design: Design) -> Floats:
     return np.stack(rows)
 
 
-def auc_contrast(design: Design) -> Floats:
-    """Return the weights that turn differences of ranks within strata into stratified AUC minus 1/2, `(1, stratum)`.
-
-    In a stratum `U / (n1 n0) - 1/2` is the difference of mean ranks over `n1 + n0`, so that
-    `sum(U) / sum(n1 n0) - 1/2` is a sum of differences weighted by `n1 n0 / (n1 + n0) / sum(n1 n0)`.
-    """
-    return (design.weight / (design.ones * design.zeros).sum())[None]
-
-
-def ranks_within(design: Design, score: ArrayLike) -> Floats:
-    """Return the rank of each row's score in its stratum, ties sharing the middle, `(row, 1)`."""
-    score, ranks = np.asarray(score, np.float64), np.empty((len(design.member), 1))
-    for stratum in range(len(design.subject)):
-        rows = design.member == stratum
-        ranks[rows, 0] = rankdata(score[rows])
-    return ranks
-
-
 def inverse_variance(design: Design, values: Floats) -> Floats:
     """Return the mean of the subjects' effects weighted by one over their variance under permutation, `(feature,)`.
 

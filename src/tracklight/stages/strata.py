@@ -1,0 +1,228 @@
+"""`tracklight strata`: is a difference between two labels content, or the company that the labels keep."""
+
+import argparse
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tracklight.errors import InputError
+from tracklight.files import write_text
+from tracklight.progress import track
+from tracklight.settings import Strata
+from tracklight.stages import door
+from tracklight.stages.checks import write_table
+from tracklight.stages.strata_tables import effect_table, headline, labellings, split_table, subject_table
+from tracklight.stages.units import Units, read_neighbours, read_units
+from tracklight.stats import auroc, benjamini_hochberg
+from tracklight.stats import permutation as tests
+from tracklight.stats import strata as engine
+from tracklight.stats.clusters import find_clusters
+from tracklight.stats.discrimination import auc_interval, auc_within, stratified_auc
+from tracklight.stats.exchange import Draws
+
+Floats = NDArray[np.float64]
+LARGEST_INTEGER = 2**53  # what every reader of JSON keeps exactly
+COLLIDER = (
+    "rows are compared within bins of {column}: if that was computed from the same signal as the features, the bins "
+    "themselves can make differences (collider); repeat with a proxy from another signal and believe what both show"
+)
+BLIND = "no decoding within strata: the score does not tell the labels apart there, and maps must not be interpreted"
+FLAT = "flat within strata, never found: {names}"
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Tests of one direction of the cross-fit.
+
+    Attributes
+    ----------
+    fold : str
+        Its name.
+    design : Design
+        Its labels and strata.
+    drawn : Draws
+        The labellings.
+    p : dict of str to ndarray of float64 (feature,)
+        P-values by column of `strata.tsv`.
+    clusters : DataFrame
+        Its clusters.
+    auc : tuple of float or None
+        Stratified AUC and its p-value.
+    """
+
+    fold: str
+    design: engine.Design
+    drawn: Draws
+    p: dict[str, Floats]
+    clusters: pd.DataFrame
+    auc: tuple[float, float] | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this stage."""
+    parser.add_argument("--table", type=Path, required=True, help="one row per unit: subject, strata, label, features")
+    parser.add_argument("--axes", type=Path, help="place of each feature (channel, frequency...), for clusters")
+    parser.add_argument("--neighbours", type=Path, help="pairs of names on an axis that are neighbours, for clusters")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the tables of this stage")
+    door.add_shared_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write `strata.tsv`, `strata_subjects.tsv`, `strata_decomposition.tsv`, `strata_clusters.tsv`, `strata.json`."""
+    settings = door.stage_settings(arguments, Strata, section="strata")
+    inputs = {name: getattr(arguments, name) for name in ("table", "axes", "neighbours") if getattr(arguments, name)}
+    with door.recorded(arguments, "strata", settings, inputs) as facts:
+        units = read_units(arguments.table, settings)
+        pairs = read_neighbours(arguments.axes, arguments.neighbours, features=units.features)
+        shape = None if pairs is None else tests.Shape(settings.cluster_z, pairs)
+        folds = [_infer(units.of_fold(fold), settings, shape) for fold in np.unique(units.fold).tolist()]
+        summary = _summary(units, folds, settings)
+        tables = _tables(units, folds, settings, refused=bool(summary["refusals"]))
+        for name, table in tables.items():
+            write_table(arguments.out / f"{name}.tsv", table)
+        summary["significant"] = int((tables["strata"]["p_max"] <= settings.alpha).sum())
+        summary["confound_share"] = headline(tables["strata_decomposition"])
+        write_text(arguments.out / "strata.json", json.dumps(summary, indent=2) + "\n")
+        facts |= {key: summary[key] for key in ("units", "subjects", "refusals", "significant")}
+
+
+def _tables(units: Units, folds: list[Inference], settings: Strata, *, refused: bool) -> dict[str, pd.DataFrame]:
+    p, clusters = _p_values(folds, features=len(units.features)), pd.concat([fold.clusters for fold in folds])
+    if refused:
+        p, clusters = p * np.nan, clusters.assign(p=np.nan)
+    return {
+        "strata": pd.concat([effect_table(units, settings), p], axis=1),
+        "strata_subjects": subject_table(units),
+        "strata_decomposition": split_table(units, settings),
+        "strata_clusters": clusters,
+    }
+
+
+def _infer(units: Units, settings: Strata, shape: tests.Shape | None) -> Inference:
+    design, fold = units.design, str(units.fold[0])
+    drawn = labellings(units, settings)
+    statistic = tests.main_statistic(design, units.values, drawn=drawn)
+    observed = statistic(design.label[None])[0]
+    null = _null(statistic, drawn, observed, shape=shape, what=f"labellings {fold}")
+    p = {"p": tests.p_reached(null.reached, drawn), "p_max": tests.p_largest(observed, null.largest, drawn=drawn)}
+    clusters = pd.DataFrame(columns=["fold", "cluster", "features", "peak", "mass", "p"])
+    if shape is not None:
+        member, mass = find_clusters(observed[None], above=shape.above, pairs=shape.pairs)
+        by_cluster = tests.p_largest(mass, null.mass, drawn=drawn)
+        p["p_cluster"] = np.append(by_cluster, 1.0)[member[0]]  # -1, outside of any, is the last
+        clusters = _clusters(units, fold, z=observed, member=member[0]).assign(mass=mass, p=by_cluster)
+    p |= _heterogeneity(units, design, drawn=drawn)
+    auc = None if units.score is None else stratified_auc(design, units.score, drawn=drawn)
+    return Inference(fold, design, drawn, p, clusters, auc)
+
+
+def _null(
+    statistic: tests.Statistic, drawn: Draws, observed: Floats, *, shape: tests.Shape | None, what: str
+) -> tests.Null:
+    spans = tests.spans(drawn, statistic)
+    parts = (tests.null_part(statistic, drawn, span=span, observed=observed, shape=shape)
+             for span in track(spans, what=what, total=len(spans)))  # fmt: skip
+    return tests.join(parts)
+
+
+def _heterogeneity(units: Units, design: engine.Design, *, drawn: Draws) -> dict[str, Floats]:
+    if len(design.stages) < 2:
+        return {}
+    rest = tests.without_effect(design, units.values)
+    weights, variance = engine.departures(design), drawn.variance(rest)
+    statistic = tests.Statistic(design, rest, weights=weights, variance=variance)
+    observed = statistic(design.label[None])[0]
+    null = _null(statistic, drawn, observed, shape=None, what="labellings for stages")
+    p_max = tests.p_largest(observed, null.largest, drawn=drawn)
+    return {"p_stages": tests.p_reached(null.reached, drawn), "p_stages_max": p_max}
+
+
+def _clusters(units: Units, fold: str, *, z: Floats, member: NDArray[np.int64]) -> pd.DataFrame:
+    rows = []
+    for number in range(member.max() + 1):
+        inside = np.flatnonzero(member == number)
+        peak = units.features[inside[np.abs(z[inside]).argmax()]]
+        rows.append((fold, number, ";".join(units.features[at] for at in inside), peak))
+    return pd.DataFrame(rows, columns=["fold", "cluster", "features", "peak"])
+
+
+def _p_values(folds: list[Inference], *, features: int) -> pd.DataFrame:
+    """One column per test, joined over the directions; then every direction's own family-wise p."""
+    found: dict[str, Floats] = {}
+    for name in (name for name in folds[0].p if all(name in fold.p for fold in folds)):
+        found[name], every = tests.cross_fit([fold.p[name] for fold in folds])
+        if name == "p_max" and len(folds) > 1:
+            found["p_max.every"] = every
+            found |= {f"p_max.{fold.fold}": fold.p[name] for fold in folds}
+    found["q"] = benjamini_hochberg(found["p"])
+    return pd.DataFrame(found, index=range(features))
+
+
+def _summary(units: Units, folds: list[Inference], settings: Strata) -> dict[str, Any]:
+    design = units.design
+    auc = _auc(units, folds, settings)
+    return {
+        "units": len(units.label), "subjects": len(design.subjects), "strata": len(design.weight),
+        "informative_subjects": int((design.shares.sum(1) > 0).sum()), "overlap": design.overlap,
+        "stages": _stages(design),
+        "alpha": settings.alpha, "seed": settings.seed, "exchange": settings.exchange,
+        "directions": [_direction(fold) for fold in folds], "auc": auc,
+        "warnings": _warnings(units, settings, auc), "refusals": _refusals(design, folds, settings),
+    }  # fmt: skip
+
+
+def _stages(design: engine.Design) -> list[dict[str, Any]]:
+    stage = design.stage[design.member]
+    kinds = (stage >= 0, design.label, design.informative[design.member])
+    columns = [np.bincount(stage[rows], minlength=len(design.stages)) for rows in kinds]
+    return [
+        {"stage": name, "units": int(units), "with_label": int(label), "informative": int(inside)}
+        for name, units, label, inside in zip(design.stages, *columns, strict=True)
+    ]
+
+
+def _direction(fold: Inference) -> dict[str, Any]:
+    distinct, design = fold.drawn.distinct, fold.design
+    counts = {"units": len(design.label), "subjects": len(design.subjects), "overlap": design.overlap}
+    return {"fold": fold.fold, **counts, "labellings": fold.drawn.count, "exact": fold.drawn.exact,
+            "distinct_labellings": distinct if distinct < LARGEST_INTEGER else None,
+            "log10_distinct_labellings": math.log10(distinct), "smallest_p": fold.drawn.smallest_p,
+            "auc": fold.auc and fold.auc[0], "auc_p": fold.auc and fold.auc[1]}  # fmt: skip
+
+
+def _auc(units: Units, folds: list[Inference], settings: Strata) -> dict[str, Any] | None:
+    if units.score is None:
+        return None
+    design, generator = units.design, np.random.default_rng(settings.seed)
+    low, high = auc_interval(design, units.score, samples=settings.bootstrap, generator=generator)
+    return {"within_strata": auc_within(design, units.score), "low": low, "high": high,
+            "unstratified": auroc(units.score, units.label),
+            "decodes": all(fold.auc is not None and fold.auc[1] <= settings.alpha for fold in folds)}  # fmt: skip
+
+
+def _warnings(units: Units, settings: Strata, auc: dict[str, Any] | None) -> list[str]:
+    warnings = [COLLIDER.format(column=settings.bin_column)] if settings.bin_column else []
+    warnings += [BLIND] if auc is not None and not auc["decodes"] else []
+    flat = tests.main_statistic(units.design, units.values, drawn=labellings(units, settings)).sd[0] == 0
+    return warnings + ([FLAT.format(names=", ".join(np.array(units.features)[flat]))] if flat.any() else [])
+
+
+def _refusals(design: engine.Design, folds: list[Inference], settings: Strata) -> list[str]:
+    refusals = []
+    if design.overlap < settings.smallest_overlap:
+        refusals.append(
+            f"only {design.overlap:.2f} of the rows are in strata with both labels; "
+            f"{settings.smallest_overlap} or more are needed to conclude"
+        )
+    for fold in folds:
+        try:
+            tests.refuse_weak(fold.drawn, alpha=settings.alpha / len(folds))
+        except InputError as error:
+            refusals.append(f"{fold.fold}: {error}")
+    return refusals
