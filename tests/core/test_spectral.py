@@ -4,6 +4,7 @@ import scipy.signal
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from tracklight.core.attribution import gradient, integrated_gradients
 from tracklight.core.completeness import multiplier
@@ -27,9 +28,8 @@ def pair(length, *, seed=0, shape=(2, 3)):
 
 def network():
     torch.manual_seed(0)
-    return torch.nn.Sequential(
-        torch.nn.Conv1d(3, 4, 5), torch.nn.Tanh(), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(), torch.nn.Linear(4, 1)
-    ).double()  # fmt: skip
+    conv = nn.Conv1d(3, 4, 5)
+    return nn.Sequential(conv, nn.Tanh(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 1)).double()
 
 
 @settings(deadline=None)
