@@ -60,8 +60,8 @@ def second_moment(x: Tensor) -> Tensor:
 def numerical_rank(moment: Tensor, *, tolerance: float) -> int:
     """Return the number of eigenvalues of `moment` (channel, channel) above `tolerance` times the largest.
 
-    Rounding gives directions without signal a variance of its own: for 16-bit recordings that is up to 1e-6 of the
-    largest eigenvalue.
+    Rounding gives directions without signal a variance of its own, the square of a step over 12: with steps of
+    0.1 microvolts that is 2e-6 of the largest eigenvalue for independent channels of 20 microvolts, 3e-5 for 5.
     """
     values = torch.linalg.eigvalsh(moment)
     return int((values > tolerance * values[-1]).sum())
