@@ -20,6 +20,7 @@ from tracklight.errors import InputError
 STAGES = {
     "prepare-genome": "FASTA to codes, contig table and soft-masked intervals",
     "prepare-windows": "measured regions to model windows with targets and splits",
+    "simulate-eeg": "sleep EEG with known content and confound, over the stages of real nights",
     "prepare-eeg": "sleep recordings to a tape in volts and an index of epochs",
     "train": "train one network of the ensemble",
     "evaluate": "held-out accuracy beside k-mer, AT-content and untrained baselines",
