@@ -12,8 +12,11 @@ import torch
 from edfio import Bdf, BdfSignal, Edf, EdfAnnotation, EdfSignal
 
 from tracklight import cli
+from tracklight.core.tape import Tape
 from tracklight.eeg.dataset import open_epochs
+from tracklight.eeg.decode import volts
 from tracklight.errors import InputError
+from tracklight.learning.examples import Windows, make_examples
 
 RATE, SECONDS = 100, 300
 CHANNELS = ("EEG C3", "EEG P4")
@@ -118,7 +121,7 @@ def test_facts_say_what_was_done(prepared):
 
 def test_examples_are_the_epochs_of_the_tape(prepared):
     epochs = open_epochs(prepared / "out")
-    examples = epochs.examples(torch.device("cpu"))
+    examples = epochs.examples(torch.device("cpu"), length=1000)
     row = int(np.flatnonzero((epochs.index.contig == "sub-03_ses-1") & (epochs.index.start == 9000))[0])
     raw = read_mne(prepared / "03.edf").get_data()[:, 9000:10000]
     x = examples.x(torch.tensor([row]))
@@ -128,8 +131,30 @@ def test_examples_are_the_epochs_of_the_tape(prepared):
     assert examples.targets[:4, 0].tolist() == [1, 1, 0, 0]
 
 
+def test_random_crops_stay_inside_their_epoch(prepared):
+    epochs = open_epochs(prepared / "out")
+    examples = epochs.examples(torch.device("cpu"), length=800)
+    row = int(np.flatnonzero((epochs.index.contig == "sub-03_ses-1") & (epochs.index.start == 9000))[0])
+    contig = epochs.tape.contig("sub-03_ses-1")
+    for shift, first in [(None, 9100), (-100, 9000), (37, 9137), (100, 9200), (-500, 9000), (500, 9200)]:
+        moved = None if shift is None else torch.tensor([shift])
+        np.testing.assert_array_equal(examples.x(torch.tensor([row]), shift=moved)[0], contig[:, first : first + 800])
+    with pytest.raises(InputError, match="crop longer than an epoch; got 1001; allowed: 1 to 1000 samples"):
+        epochs.examples(torch.device("cpu"), length=1001)
+
+
+def test_epochs_of_a_long_tape_are_gathered_without_a_copy_of_all_its_windows():
+    data = np.tile(np.arange(3_000_000, dtype=np.float32), (2, 1))  # all windows of 10 s would need 24 GB
+    tape = Tape(data, ("night",), np.array([0, data.shape[1]]))
+    first = np.array([5, 2_999_000])
+    windows = Windows(np.array(["night"] * 2, object), first, np.zeros(2, bool), np.zeros((2, 1), np.float32))
+    examples = make_examples(tape, windows, length=1000, decode=volts, device=torch.device("cpu"))
+    expected = first[:, None, None] + np.arange(1000) + np.zeros((2, 1))
+    np.testing.assert_array_equal(examples.x(torch.tensor([0, 1])), expected)
+
+
 def test_an_epoch_read_backwards_is_refused(prepared):
-    examples = open_epochs(prepared / "out").examples(torch.device("cpu"))
+    examples = open_epochs(prepared / "out").examples(torch.device("cpu"), length=1000)
     with pytest.raises(InputError, match="EEG is not read backwards"):
         examples.x(torch.tensor([0]), flip=torch.tensor([True]))
 
@@ -232,7 +257,10 @@ def test_whole_sleep_is_cut_into_epochs_with_their_stages(tmp_path):
     assert first.epoch.tolist() == [0, 1, 2, 4, 5, 6, 7]
     assert first.stage.tolist() == ["N2"] * 3 + ["REM"] * 4
     assert epochs.targets == ("N1", "N2", "N3", "REM")
-    assert epochs.examples(torch.device("cpu")).targets[:7].tolist() == [[0, 1, 0, 0]] * 3 + [[0, 0, 0, 1]] * 4
+    assert (
+        epochs.examples(torch.device("cpu"), length=3000).targets[:7].tolist()
+        == [[0, 1, 0, 0]] * 3 + [[0, 0, 0, 1]] * 4
+    )
     dropped = pd.read_csv(tmp_path / "out" / "dropped.tsv", sep="\t")
     assert dropped.reason.value_counts().to_dict() == {"unscored": 4}
 
@@ -294,8 +322,8 @@ def test_epochs_of_a_recording_with_a_bad_channel_are_dropped(tmp_path):
     assert prepare(folder, tmp_path / "out", channels=other) == 0
     epochs = open_epochs(tmp_path / "out")
     raw = [noise(number)[row] * 1e-6 for number, row in enumerate([1, 1, 0, 1, 1])]
-    for name, volts in zip(epochs.tape.names, raw, strict=True):
-        np.testing.assert_allclose(epochs.tape.contig(name)[0], volts, atol=0.05e-6)
+    for name, row in zip(epochs.tape.names, raw, strict=True):
+        np.testing.assert_allclose(epochs.tape.contig(name)[0], row, atol=0.05e-6)
 
 
 def write(name, text):

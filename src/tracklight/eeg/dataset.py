@@ -1,7 +1,7 @@
 """Prepared recordings: the tape and the epochs on it, opened together."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,15 +84,34 @@ class Epochs:
             else np.empty((0, len(self.channels), self.length), np.float32)
         )
 
-    def examples(self, device: torch.device) -> Examples:
-        """Put the recordings and their epochs on a device."""
+    def examples(self, device: torch.device, *, length: int) -> Examples:
+        """Put the recordings and their epochs on a device.
+
+        Parameters
+        ----------
+        device : torch.device
+            Where the examples live.
+        length : int
+            Samples of an epoch to read: its middle, and moved inside the epoch where a shift is asked for, so that
+            random crops are shifts of up to half of what is left out.
+
+        Raises
+        ------
+        InputError
+            When it is longer than an epoch.
+        """
+        spare = self.length - length
+        if spare < 0 or length < 1:
+            raise complaint("crop longer than an epoch", got=length, allowed=f"1 to {self.length} samples")
         windows = Windows(
             self.index["contig"].to_numpy(object),
             self.index["start"].to_numpy(np.int64),
             self.index["reverse"].to_numpy(bool),
             np.stack([self.values(target) for target in self.targets], axis=1).astype(np.float32),
         )
-        return make_examples(self.tape, windows, length=self.length, decode=volts, device=device)
+        epochs = make_examples(self.tape, windows, length=length, decode=volts, device=device)
+        first = epochs.start
+        return replace(epochs, start=first + spare // 2, lowest=first, highest=first + spare)
 
 
 def open_epochs(folder: Path) -> Epochs:

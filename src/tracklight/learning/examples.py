@@ -69,9 +69,10 @@ class Examples:
         if shift is not None:
             start = torch.minimum(torch.maximum(start + shift, self.lowest[rows]), self.highest[rows])
         reverse = self.reverse[rows] if flip is None else self.reverse[rows] ^ flip
-        # index_select on the unfolded view gathers whole windows; plain indexing gathers element by element
-        raw = self.data.unfold(-1, self.length, 1).index_select(-2, start)
-        return self.decode(raw if raw.ndim == 2 else raw.transpose(0, 1), reverse=reverse)
+        # index_select on the unfolded view gathers whole windows; plain indexing gathers element by element.
+        # Channel by channel: of several at once it would copy the view, every window of the tape, first.
+        raw = [channel.unfold(0, self.length, 1).index_select(0, start) for channel in torch.atleast_2d(self.data)]
+        return self.decode(raw[0] if self.data.ndim == 1 else torch.stack(raw, dim=1), reverse=reverse)
 
 
 class Windows(NamedTuple):
