@@ -26,6 +26,8 @@ RECORDED_PACKAGES = (
     "numpy",
     "scipy",
     "pandas",
+    "edfio",
+    "tangermeme",
     "scikit-learn",
     "pyBigWig",
     "pyfaidx",
