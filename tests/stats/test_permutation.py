@@ -11,7 +11,7 @@ from tracklight.errors import InputError
 from tracklight.stats import permutation as tests
 from tracklight.stats.clusters import chain, neighbour_pairs
 from tracklight.stats.exchange import Enumerated, Permuted, Shifted, draws
-from tracklight.stats.strata import common_contrast, departures, differences, stage_effects, stratify, subject_effects
+from tracklight.stats.strata import common_contrast, differences, stage_effects, stratify, subject_effects
 
 
 def table(rng, *, subjects=3, rows=30, features=4):
@@ -198,16 +198,23 @@ def test_stages_that_differ_are_told_from_a_common_effect():
     label = np.tile([1, 0], 120)
     values = rng.normal(size=(240, 2)) + 2.0 * label[:, None] * np.stack([np.ones(240), np.where(stage, 1, -1)], axis=1)
     design = stratify(subject, stage, label=label)
-    rest = tests.without_effect(design, values)
     drawn = draws(design, count=500, seed=0, exchange="permute")
-    statistic = tests.Statistic(design, rest, weights=departures(design), variance=drawn.variance(rest))
-    observed = statistic(design.label[None])[0]
+    statistic, observed = tests.stage_statistic(design, values, drawn=drawn)
     by_stage = stage_effects(design, values) - (common_contrast(design) @ differences(design, values))
     np.testing.assert_allclose(observed, np.abs(by_stage / statistic.sd).max(0))
     null = tests.null_part(statistic, drawn, span=(0, 500), observed=observed, shape=None)
     p = tests.p_reached(null.reached, drawn)
     assert p[0] > 0.05
     assert p[1] == 1 / 501
+
+
+def test_residuals_have_the_spread_of_a_regression_with_a_mean_per_stratum():
+    rng = np.random.default_rng(7)
+    stage, label, values = np.repeat([0, 1, 2], 8), rng.random(24) < 0.5, rng.normal(size=24)
+    rest = tests.without_effect(stratify(["a"] * 24, stage, label=label), values[:, None])[:, 0]
+    x = np.column_stack([label, stage[:, None] == np.arange(3)]).astype(float)
+    residual = values - x @ np.linalg.lstsq(x, values, rcond=None)[0]
+    np.testing.assert_allclose(rest, residual * np.sqrt(21 / 20))
 
 
 def test_directions_are_joined_by_twice_the_smaller_and_by_the_larger():

@@ -134,10 +134,7 @@ def _null(
 def _heterogeneity(units: Units, design: engine.Design, *, drawn: Draws) -> dict[str, Floats]:
     if len(design.stages) < 2:
         return {}
-    rest = tests.without_effect(design, units.values)
-    weights, variance = engine.departures(design), drawn.variance(rest)
-    statistic = tests.Statistic(design, rest, weights=weights, variance=variance)
-    observed = statistic(design.label[None])[0]
+    statistic, observed = tests.stage_statistic(design, units.values, drawn=drawn)
     null = _null(statistic, drawn, observed, shape=None, what="labellings for stages")
     p_max = tests.p_largest(observed, null.largest, drawn=drawn)
     return {"p_stages": tests.p_reached(null.reached, drawn), "p_stages_max": p_max}

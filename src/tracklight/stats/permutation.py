@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from tracklight.errors import complaint
 from tracklight.stats.clusters import largest_mass
 from tracklight.stats.exchange import Draws, Labels
-from tracklight.stats.strata import Design, centred, common_contrast, subject_effects
+from tracklight.stats.strata import Design, centred, common_contrast, departures, differences, subject_effects
 
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
@@ -178,13 +178,58 @@ def p_largest(observed: ArrayLike, largest: Floats, *, drawn: Draws) -> Floats:
 
 
 def without_effect(design: Design, values: Floats) -> Floats:
-    """Return values less their subject's effect where the label is, `(row, feature)`.
+    """Return values less the mean of their stratum and less their subject's effect, as large as without the fit.
 
     Under one effect for all stages of a subject these could have had any label of their stratum, so that permuting
-    them tests whether stages differ and not whether there is an effect.
+    them tests whether stages differ and not whether there is an effect. The effect is the slope of a regression with a
+    mean per stratum; its fit took one degree of freedom, which is given back to the residuals.
+
+    Parameters
+    ----------
+    design : Design
+        Labels and strata.
+    values : ndarray of float64 (row, feature)
+        What is compared.
+
+    Returns
+    -------
+    ndarray of float64 (row, feature)
+        Approximately exchangeable: the effect is estimated.
+
+    References
+    ----------
+    Freedman and Lane (1983), J. Bus. Econ. Stat. 1:292.
     """
-    effects = np.nan_to_num(subject_effects(design, values))[design.subject[design.member]]
-    return np.asarray(values - design.label[:, None] * effects, np.float64)
+    owner = design.subject[design.member]
+    effects = np.nan_to_num(subject_effects(design, values))[owner]
+    freedom = np.bincount(design.subject, (design.ones + design.zeros - 1) * design.informative)
+    scale = np.sqrt(freedom / np.maximum(1, freedom - 1))[owner]
+    return centred(design, values - design.label[:, None] * effects) * scale[:, None]
+
+
+def stage_statistic(design: Design, values: Floats, *, drawn: Draws) -> tuple[Statistic, Floats]:
+    """Return the statistic of the largest difference between a stage and the others, and what was observed.
+
+    Parameters
+    ----------
+    design : Design
+        Labels and strata.
+    values : ndarray of float64 (row, feature)
+        What is compared.
+    drawn : Draws
+        Labels under the null.
+
+    Returns
+    -------
+    statistic : Statistic
+        Of values without their subjects' effects.
+    observed : ndarray of float64 (feature,)
+        `max |theta_s - theta|` over stages, each over its standard deviation; 0 where that is 0.
+    """
+    rest, weights = without_effect(design, values), departures(design)
+    statistic = Statistic(design, rest, weights=weights, variance=drawn.variance(rest))
+    apart, sd = np.abs(weights @ differences(design, values)), statistic.sd
+    return statistic, np.divide(apart, sd, out=np.zeros_like(apart), where=sd > 0).max(0)
 
 
 def main_statistic(design: Design, values: Floats, *, drawn: Draws) -> Statistic:
