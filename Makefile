@@ -29,6 +29,7 @@ science: .venv/installed-test
 
 bench: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/scan.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/strata.py
 
 lint: .venv/installed-lint
 	ruff check . && ruff format --check . && mypy && lint-imports
