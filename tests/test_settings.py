@@ -76,6 +76,7 @@ def test_the_smallest_configuration_is_filled_with_defaults():
         ("train.seeds", [0, True], r"config\.train\.seeds: .*got \[0, True\]; allowed: a value other than true"),
         ("evaluate_elements.top_fraction", 0, r"evaluate_elements\.top_fraction: .*got 0; .*greater than 0"),
         ("inputs.fasta", "", r"config\.inputs\.fasta: .*got ''; .*at least 1 character"),
+        ("shortcuts.window_regions", {"a": [30, 10]}, r"config\.shortcuts\.window_regions: .*the first below the last"),
         ("inputs.nuisance", {"a=b": "x.bed"}, r"config\.inputs\.nuisance\.a=b\.\[key\]: .*got 'a=b'; .*pattern"),
         ("prepare_windows.contig_names", ["chrI"], r"config\.prepare_windows\.contig_names: .*got \['chrI'\]"),
     ],

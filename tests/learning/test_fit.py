@@ -89,6 +89,26 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(examples, rows, 
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("changed", ["targets", "start"])
+def test_a_state_of_other_measurements_or_windows_is_not_gone_on_with(examples, rows, tmp_path, monkeypatch, changed):
+    note, calls = fit_module._note, []
+
+    def killed_in_the_third_epoch(*arguments, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        note(*arguments, **options)
+
+    monkeypatch.setattr(fit_module, "_note", killed_in_the_third_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        trained(examples, rows, tmp_path / "killed.pt")
+    assert (tmp_path / "killed.pt").is_file()
+    others = replace(examples, **{changed: getattr(examples, changed).flip(0)})
+    resumed, _ = trained(others, rows, tmp_path / "killed.pt")
+    fresh, _ = trained(others, rows, tmp_path / "fresh.pt")
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), resumed.parameters(), strict=True))
+
+
 def test_a_resume_file_of_other_settings_is_not_used(examples, rows, tmp_path):
     trained(examples, rows, tmp_path / "resume.pt", epochs=2)
     _, progress = trained(examples, rows, tmp_path / "resume.pt", epochs=3)

@@ -165,6 +165,15 @@ def test_a_logit_is_told_as_a_probability_too(run, out, probes, tmp_path):
     assert names.str.contains("mean probability at 4 % replaced").sum() == 1
 
 
+def test_random_sets_of_whole_windows_only_are_refused_and_nothing_is_written(run, out, tmp_path, capsys):
+    assert run(out.parent / "matcher.pt", tmp_path / "out", subset_sizes=[150, 500]) == 2
+    assert (
+        "deletion.subset_sizes: random sets hold the whole window; got 150, 500; allowed: at least one below 150"
+        in (capsys.readouterr().err)
+    )
+    assert not (tmp_path / "out").exists()
+
+
 def test_stretches_that_no_share_fills_are_refused(run, out, tmp_path, capsys):
     assert run(out / "model.pt", tmp_path / "no", width_bp=149, fractions=[0.02, 0.04]) == 2
     assert "deletion.fractions: no share of replaced bases makes a whole stretch; got 0.02" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """The training loop: one file, top to bottom, resumable after any epoch."""
 
 import copy
+import hashlib
 import math
 import time
 from collections.abc import Callable
@@ -91,7 +92,8 @@ def fit(
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=settings.learning_rate, total_steps=steps)
     parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-    progress = _resumed(resume, parts, identity=_identity(settings, seed))
+    identity = _identity(settings, seed, model, examples, rows)
+    progress = _resumed(resume, parts, identity=identity)
     epochs = range(progress.epoch, settings.epochs)
     for epoch in track(epochs, what=f"train seed {seed}", total=len(epochs), unit="epoch"):
         if progress.epochs_since_best >= settings.patience_epochs:
@@ -105,7 +107,7 @@ def fit(
             train_loss = _epoch(model, examples, rows["train"], settings, draw=draw, step=_stepper(optimiser, schedule))
         _note(progress, model, examples, rows["validation"], settings, train_loss=train_loss)
         progress.rows[-1] |= {"learning_rate": float(schedule.get_last_lr()[0]), "seconds": time.monotonic() - started}
-        _save(resume, parts, progress, identity=_identity(settings, seed))
+        _save(resume, parts, progress, identity=identity)
     model.load_state_dict(progress.best_weights)
     return progress
 
@@ -201,8 +203,13 @@ def _pearson(a: Tensor, b: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a[measured], b[measured]]))[0, 1])
 
 
-def _identity(settings: Train, seed: int) -> str:
-    return f"{settings.model_dump_json()} seed {seed}"
+def _identity(settings: Train, seed: int, model: Network, examples: Examples, rows: dict[str, Tensor]) -> str:
+    """Tell what a state belongs to: settings, seed, network, and the windows and measurements it learns from."""
+    digest = hashlib.sha256(f"{settings.model_dump_json()} seed {seed} {model}".encode())
+    for tensor in (examples.start, examples.reverse, examples.targets):
+        for chosen in rows.values():
+            digest.update(tensor[chosen].cpu().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _save(path: Path, parts: dict[str, Any], progress: Progress, *, identity: str) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from tracklight.settings.base import Device, Fraction, Settings, Whole
 
@@ -118,3 +118,10 @@ class Shortcuts(Settings):
     bootstrap: Whole = Field(1_000, ge=100, description="bootstrap samples over genome blocks")
     seed: Whole = Field(0, ge=0, description="seed of windows, insertions and permutations")
     device: Device = "auto"
+
+    @field_validator("window_regions")
+    @classmethod
+    def _every_region_has_length(cls, regions: dict[str, list[int]]) -> dict[str, list[int]]:
+        if any(first >= last for first, last in regions.values()):
+            raise ValueError("[first, last-plus-one] with the first below the last")
+        return regions

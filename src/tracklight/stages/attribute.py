@@ -12,6 +12,7 @@ from tracklight.genome.dataset import open_dataset
 from tracklight.genome.ensemble import open_ensemble
 from tracklight.genome.saliency import Scan, attribute_stretch, shard_bounds
 from tracklight.genome.shards import save_shard
+from tracklight.progress import log
 from tracklight.settings import Attribute
 from tracklight.stages import door
 
@@ -37,6 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
         ensemble = open_ensemble(arguments.models, data=data)
         device = choose_device(settings.device)
         scan = Scan(ensemble.to(device), settings, arguments.method, data.stranded)
+        if settings.halo_bp not in (None, scan.halo):
+            log.warning("attribute.halo_bp is %d; in force: %d (docs/trust.md)", settings.halo_bp, scan.halo)
         stretch = shard_bounds(len(data.tape), settings.shards)[arguments.shard]
         save_shard(arguments.out, attribute_stretch(data.tape, stretch, scan, device=device))
         facts |= {"device": str(device), "method": arguments.method, "stretch": stretch, "seeds": ensemble.seeds}
+        facts |= {"stride_bp": scan.stride, "halo_bp": scan.halo}

@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> None:
     attribute = door.attribute_settings(arguments)
     data = open_dataset(arguments.genome, arguments.windows)
     bases = {mask: _bases(settings, mask, data.length) for mask in MASKS}
+    sizes = _sizes(settings, data.length)
     inputs = {**data.inputs, **{f"model{n}": path for n, path in enumerate(arguments.models)}}
     with door.recorded(arguments, "deletion", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
@@ -62,16 +63,21 @@ def run(arguments: argparse.Namespace) -> None:
         subject, groups = _subject(arguments.models, data, attribute, settings=settings, device=device)
         interval = partial(_interval, groups=groups, settings=settings)
         curves = _curves(subject, data, settings, bases=bases)
-        faith = _faithfulness(subject, settings, interval)
-        curve_table = pd.concat([_curve_rows(found, interval, is_logit=is_logit) for found in curves])
+        faith = _faithfulness(subject, settings, interval, sizes=sizes)
+        found = [*_gap_checks(curves, settings, interval, is_logit=is_logit), *_faith_checks(faith)]
+        curve_table = pd.concat([_curve_rows(curve, interval, is_logit=is_logit) for curve in curves])
         checks.write_table(arguments.out / "deletion.tsv", curve_table)
         checks.write_table(
-            arguments.out / "deletion_areas.tsv", pd.concat(_area_rows(found, interval) for found in curves)
+            arguments.out / "deletion_areas.tsv", pd.concat(_area_rows(curve, interval) for curve in curves)
         )
         checks.write_table(arguments.out / "faithfulness.tsv", faith)
-        found = [*_gap_checks(curves, settings, interval, is_logit=is_logit), *_faith_checks(faith)]
         checks.write_checks(arguments.out / "deletion_checks.tsv", found)
-        facts |= {"windows": len(subject.x), "device": str(device), "output_is_logit": is_logit}
+        facts |= {
+            "windows": len(subject.x),
+            "blocks": len(np.unique(groups)),
+            "device": str(device),
+            "output_is_logit": is_logit,
+        }
 
 
 def _bases(settings: Deletion, mask: str, length: int) -> list[int]:
@@ -89,6 +95,19 @@ def _bases(settings: Deletion, mask: str, length: int) -> list[int]:
             do="add larger ones, or lower deletion.width_bp",
         )
     return [0, *some, length]
+
+
+def _sizes(settings: Deletion, length: int) -> list[int]:
+    """Sizes of random sets that leave something of the window."""
+    sizes = [size for size in settings.subset_sizes if size < length]
+    if not sizes:
+        raise complaint(
+            "random sets hold the whole window",
+            where="deletion.subset_sizes",
+            got=settings.subset_sizes,
+            allowed=f"at least one below {length} (bp)",
+        )
+    return sizes
 
 
 def _subject(
@@ -167,7 +186,7 @@ def _area_rows(found: Curves, interval: Interval) -> pd.DataFrame:
     return pd.DataFrame({**found.trial._asdict(), "order": ORDERS, **columns})
 
 
-def _faithfulness(subject: Subject, settings: Deletion, interval: Interval) -> pd.DataFrame:
+def _faithfulness(subject: Subject, settings: Deletion, interval: Interval, *, sizes: list[int]) -> pd.DataFrame:
     """Rows of `faithfulness.tsv`."""
     generator = torch.Generator().manual_seed(settings.seed)
     own = subject.explain(subject.model, subject.x)
@@ -177,14 +196,16 @@ def _faithfulness(subject: Subject, settings: Deletion, interval: Interval) -> p
         "permuted": [masking.shuffle(own[:, None], generator)[:, 0]],
     }
     rows = []
-    for size in (size for size in settings.subset_sizes if size < own.shape[-1]):
+    for size in sizes:
         found = compare_with_effects(subject, maps, size=size, count=settings.subsets, generator=generator)
         rows += [
-            (metric, size, name, *interval(values)) for metric, named in found.items() for name, values in named.items()
+            (metric, size, name, *map(float, interval(values)))
+            for metric, named in found.items()
+            for name, values in named.items()
         ]
     options = {"mutations": settings.mutations, "copies": settings.perturbations}
     for name, values in map_sensitivity(subject, **options, generator=generator).items():
-        rows.append(("max-sensitivity", settings.mutations, name, *interval(values)))
+        rows.append(("max-sensitivity", settings.mutations, name, *map(float, interval(values))))
     table = pd.DataFrame(rows, columns=["metric", "size", "map", *NUMBERS])
     return table.sort_values(["metric", "size"], kind="stable")
 
@@ -193,11 +214,13 @@ def _gap_checks(curves: list[Curves], settings: Deletion, interval: Interval, *,
     """Judge the gap at the verdict's share with the first filler, and tell the others."""
     first, where = curves[0], f"at {100 * settings.verdict_fraction:g} % replaced"
     yield _verdict(first, settings, interval, where=where)
-    ahead = _at(interval(first.gaps("untrained")), "own", _point(first, settings))
-    yield Check(f"deletion: fall beyond an untrained network's order {where} ({first.trial.filler})", *ahead)
+    beyond = interval(first.gaps("untrained"))
+    name = f"deletion: fall beyond an untrained network's order {where} ({first.trial.filler}; control: random order)"
+    yield Check(name, *_at(beyond, "own", _point(first, settings)), _at(beyond, "random", _point(first, settings))[0])
     for found in (found for found in curves[1:] if found.trial.direction == "deletion"):
         at = _point(found, settings)
-        place = where if found.trial.mask == "scattered" else f"in stretches of {settings.width_bp} bp"
+        share = f"at {100 * float(found.fractions[at]):.2g} % replaced"
+        place = share if found.trial.mask == "scattered" else f"{share} in stretches of {settings.width_bp} bp"
         name = f"deletion: fall beyond random order {place} ({found.trial.filler}; control: untrained network's order)"
         gaps = interval(found.gaps("random"))
         yield Check(name, *_at(gaps, "own", at), _at(gaps, "untrained", at)[0])

@@ -270,8 +270,9 @@ def _other_strand(bench: Bench) -> Check:
 def _moved(bench: Bench) -> Iterator[Check]:
     """Move the windows along the genome and compare the maps on the bases that every distance leaves in both."""
     order = np.random.default_rng(bench.settings.seed).permutation(len(bench.probes))
-    mean = bench.maps.mean(0)
-    bench.notes.compare("another window", "trained", [(mean[order], mean[np.roll(order, 1)])])
+    # network by network, as seeds and random weights are compared
+    others = [(own[order], own[np.roll(order, 1)]) for own in bench.maps]
+    bench.notes.compare("another window", "trained", others)
     for by in sorted(set(bench.settings.shifts_bp)):
         trained, random = (
             _moved_by(bench, models, by, variant) for models, variant in zip(bench.both, NAMES, strict=True)

@@ -241,7 +241,11 @@ def _verdict(nuisance: Nuisance, measures: Measures) -> list[Check]:
             control=measures["permuted"][0],
             verdict="fail" if measures["flagged"][0] else "pass",
         ),
-        Check(f"shortcuts: saliency per base of {nuisance.name}, over the average", *measures["enrichment"][:3]),
+        Check(
+            f"shortcuts: saliency per base of {nuisance.name}, over the average (control: the average base)",
+            *measures["enrichment"][:3],
+            control=1.0,
+        ),
     ]
 
 
@@ -261,9 +265,9 @@ def _not_judged(nuisance: Nuisance, settings: Shortcuts) -> Check:
 
 
 def _worst(groups: pd.DataFrame, name: str, *, overall: float) -> list[Check]:
-    """Return the check of the least accurate group of windows; none when every group is small."""
+    """Return the check of the least accurate group of windows; none without groups both with and without it."""
     counted = groups.dropna(subset=["accuracy"])
-    if counted.empty:
+    if counted["with_nuisance"].nunique() < 2:
         return []
     worst = counted.sort_values("accuracy").iloc[0]
     label = "active" if worst["label"] else "inactive"
