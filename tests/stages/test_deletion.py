@@ -167,7 +167,9 @@ def test_a_logit_is_told_as_a_probability_too(run, out, probes, tmp_path):
 
 def test_random_sets_of_whole_windows_only_are_refused_and_nothing_is_written(run, out, tmp_path, capsys):
     assert run(out / "model.pt", tmp_path / "out", subset_sizes=[150, 500]) == 2
-    said = "deletion.subset_sizes: random sets hold the whole window; got 150, 500; allowed: at least one below 150 (bp)"
+    said = (
+        "deletion.subset_sizes: random sets hold the whole window; got 150, 500; allowed: at least one below 150 (bp)"
+    )
     assert said in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
 
