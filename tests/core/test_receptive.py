@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from scipy.stats import linregress
 from torch import nn
 
-from tracklight.core.receptive import CentreUnit, centre_units, energy, extent, profile, reach, shape, shortest_stretch
+from tracklight.core.receptive import (
+    CentreUnit,
+    centre_units,
+    energies,
+    energy,
+    extent,
+    luo_size,
+    profile,
+    reach,
+    shape,
+    shortest_stretch,
+)
 from tracklight.core.receptive_stacks import (
     LINEAR,
     RELU,
@@ -59,6 +70,21 @@ def test_the_energy_is_the_mean_squared_change_of_the_output_per_change_of_the_i
                 up, down = (network((example + sign * change)[None])[0, 1].item() for sign in (1, -1))
                 expected[position] += ((up - down) / (2 * step)) ** 2 / len(x)
     np.testing.assert_allclose(energy(network, x, target=1, power=2, correct=False), expected, rtol=1e-6)
+
+
+def test_powers_asked_for_together_are_those_of_the_same_gradients():
+    network, x = small_network(), windows(70)  # more than one batch
+    slopes = torch.stack([jacobian(network, one)[1] for one in x])  # (example, channel, position)
+    absolute, squared = energies(network, x, target=1, powers=[1, 2], correct=False)
+    np.testing.assert_allclose(absolute, slopes.abs().sum(1).mean(0), rtol=1e-10)
+    np.testing.assert_allclose(squared, slopes.pow(2).sum(1).mean(0), rtol=1e-10)
+
+
+def test_powers_are_of_one_mix_of_channels_where_a_unit_draws_anew():
+    unit = CentreUnit(nn.Conv1d(1, 3, 5).double(), "", seeded())
+    absolute, squared = energies(unit, torch.ones(1, 1, 9).double(), target=0, powers=[1, 2], correct=False)
+    np.testing.assert_allclose(absolute**2, squared, rtol=1e-10)  # one example, one channel
+    assert squared.max() > 0
 
 
 def test_the_corrected_energy_counts_what_another_letter_would_change():
@@ -205,6 +231,21 @@ def test_the_shortest_stretch_is_that_of_trying_all(counts, mass):
     ]
     width, start = min(tried)
     assert shortest_stretch(shares, mass=mass) == (start, width)
+
+
+@pytest.mark.parametrize("sigma", [3.0, 8.0, 20.0])
+def test_the_published_size_of_a_gaussian_is_its_stretch_or_the_root_of_its_disc(sigma):
+    away = np.arange(-100, 101)
+    line = np.exp(-(away**2) / (2 * sigma**2))
+    radius = sigma * np.sqrt(2 * np.log(1 / 0.0455))
+    assert luo_size(7 * line) == 2 * np.floor(radius) + 1
+    assert luo_size(np.outer(line, line)) == pytest.approx(np.sqrt(np.pi) * radius, rel=0.02)
+
+
+def test_the_published_size_leaves_out_what_is_on_the_threshold_gaps_and_a_map_of_zeros():
+    assert luo_size(np.array([1, 0, 0.0455, 0.046])) == 2
+    assert luo_size(np.diag([1.0, 1, 1, 1])) == 2  # four positions of a plane
+    assert luo_size(np.zeros((3, 3))) == 0
 
 
 @pytest.mark.parametrize("depth", [1, 2, 5, 16])

@@ -84,6 +84,8 @@ def test_every_network_and_unit_has_a_row_with_its_numbers(narrow):
     assert prediction["ratio"] == pytest.approx(sigma / LENGTH, rel=1e-4)
     assert unit["sigma_bp"] == pytest.approx(np.sqrt(2 / 6), rel=1e-4)  # squares 1, 4, 1: two of six are one apart
     assert (unit["theoretical_bp"], unit["mass_bp"]) == (3, 3)
+    assert prediction["luo_size_bp"] == 22  # the slope is 1, 3, 4, ..., 4, 3, 1 over 20 + 3 - 1 bases
+    assert unit["luo_size_bp"] == 3
 
 
 def test_a_window_that_is_mostly_not_used_is_a_warning_in_words(simulated_run, tmp_path, caplog):

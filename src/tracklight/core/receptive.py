@@ -5,11 +5,12 @@ the centre of one of its feature maps (`CentreUnit`). Its field is the energy `G
 examples of the squared gradient summed over input channels, normalised to shares. With independent weights of mean 0
 it follows the law of large depth: a Gaussian of width `sigma = d sqrt(L (k^2 - 1) / 12)` after `L` convolutions of
 kernel `k` and dilation `d` (Luo, Li, Urtasun & Zemel 2016, NeurIPS), while the theoretical field grows with `L`. Where
-all weights are positive the gradient itself is that law, and `A(p) = E|dy / dx_p|` is the map to measure.
+all weights are positive the gradient itself is that law, and `A(p) = E|dy / dx_p|` is the map to measure; it also is
+the map whose size those authors report (`luo_size`).
 """
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ from torch import Tensor, nn
 from tracklight.core.attribution import corrected, gradient
 
 EXAMPLES_PER_BATCH = 64
+LUO_ABOVE = 0.0455  # of the maximum, 1 - 95.45 %: the threshold of the published size, part of its definition
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 Floats = NDArray[np.float64]
 
@@ -93,7 +95,14 @@ def _outputs(model: nn.Module, layers: list[str], x: Tensor) -> dict[str, Tensor
 
 
 def energy(unit: nn.Module, x: Tensor, *, target: int, power: int, correct: bool) -> Floats:
-    """Return the mean over examples of a power of the gradient's size, summed over input channels.
+    """Return the mean over examples of one power of the gradient's size `(*space)`; parameters as in `energies`."""
+    return energies(unit, x, target=target, powers=[power], correct=correct)[0]
+
+
+def energies(unit: nn.Module, x: Tensor, *, target: int, powers: Sequence[int], correct: bool) -> list[Floats]:
+    """Return the means over examples of powers of the gradient's size, summed over input channels.
+
+    The powers are of the same gradients: also where a unit draws its mix of channels anew.
 
     Parameters
     ----------
@@ -103,7 +112,7 @@ def energy(unit: nn.Module, x: Tensor, *, target: int, power: int, correct: bool
         Inputs.
     target : int
         Which output.
-    power : int
+    powers : sequence of int
         2: the energy `G`; 1: the absolute map `A`.
     correct : bool
         Remove the channel mean of the gradient first: for one-hot input what is left says what another letter would
@@ -111,15 +120,30 @@ def energy(unit: nn.Module, x: Tensor, *, target: int, power: int, correct: bool
 
     Returns
     -------
-    ndarray of float64 (*space)
-        Not normalised.
+    list of ndarray of float64 (*space)
+        One per power, not normalised.
     """
-    total = torch.zeros(x.shape[2:], dtype=torch.float64)
+    total = torch.zeros(len(powers), *x.shape[2:], dtype=torch.float64)
     for batch in x.split(EXAMPLES_PER_BATCH):
         slope = gradient(unit, batch, target=target)
         slope = corrected(slope) if correct else slope
-        total += slope.abs().pow(power).double().sum((0, 1)).cpu()
-    return (total / len(x)).numpy()
+        for number, power in enumerate(powers):
+            total[number] += slope.abs().pow(power).double().sum((0, 1)).cpu()
+    return list((total / len(x)).numpy())
+
+
+def luo_size(absolute: Floats) -> float:
+    """Return the size of a field as Luo et al. (2016) give it (positions along an axis).
+
+    It is the number of positions where the mean size of the gradient is above 4.55 % of its maximum, to the power of
+    1 / dimension. Positions need not touch: of a field with gaps, as dilation leaves them, the gaps do not count.
+
+    Parameters
+    ----------
+    absolute : ndarray of float64 (*space)
+        The absolute map `A`; 0 is returned where it is zero everywhere.
+    """
+    return float(np.count_nonzero(absolute > LUO_ABOVE * absolute.max()) ** (1 / absolute.ndim))
 
 
 def reach(unit: nn.Module, x: Tensor) -> NDArray[np.bool_]:

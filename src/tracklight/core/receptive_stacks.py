@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from tracklight.core.receptive import CentreUnit, energy, profile
+from tracklight.core.receptive import CentreUnit, energies, profile
 
 KERNEL = 3
 NOISE = 0.1  # standard deviation of the small noise around an impulse, and of random biases
@@ -91,6 +91,10 @@ STACKS = {
     "2-D uniform": replace(UNIFORM, dimension=2),
     "2-D random linear": replace(LINEAR, dimension=2),
     "2-D ReLU, noise": replace(RELU, dimension=2),
+    "2-D tanh, noise": replace(RELU, dimension=2, activation="tanh"),
+    "2-D ReLU, dilation 2": replace(RELU, dimension=2, dilation="two"),
+    "2-D ReLU, doubling dilation": replace(RELU, dimension=2, dilation="doubling"),
+    "2-D ReLU, residual": replace(RELU, dimension=2, residual=True),
     f"2-D {DEGENERATE}": replace(RELU, dimension=2, signal="impulse"),
 }
 
@@ -148,7 +152,15 @@ def stack_signal(stack: Stack, size: int, *, draws: int, channels: int, generato
 def stack_profile(
     stack: Stack, *, depth: int, draws: int, channels: int, generator: torch.Generator
 ) -> NDArray[np.float64]:
-    """Return the field of the centre unit along the first axis, the mean over draws: shares (position,).
+    """Return the field of the centre unit along the first axis, the mean over draws: shares (position,)."""
+    maps = stack_maps(stack, depth=depth, draws=draws, channels=channels, generator=generator)
+    return profile(maps[stack.power], 0)
+
+
+def stack_maps(
+    stack: Stack, *, depth: int, draws: int, channels: int, generator: torch.Generator
+) -> dict[int, NDArray[np.float64]]:
+    """Return the absolute map (1) and the energy (2) of the centre unit, means over draws, float64 (*space).
 
     The input is two positions larger than the theoretical field, so that no border is inside it.
     """
@@ -156,7 +168,8 @@ def stack_profile(
     network = ConvolutionStack(stack, depth=depth, draws=draws, channels=channels, generator=generator)
     x = stack_signal(stack, size, draws=draws, channels=channels, generator=generator)
     unit = CentreUnit(network, "", generator if stack.power == 2 else None)
-    return profile(energy(unit, x, target=0, power=stack.power, correct=False), 0)
+    absolute, squared = energies(unit, x, target=0, powers=[1, 2], correct=False)
+    return {1: absolute, 2: squared}
 
 
 class PowerLaw(NamedTuple):

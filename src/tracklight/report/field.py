@@ -14,7 +14,7 @@ from tracklight.report.style import CANDIDATE, LIGHT, NEGATIVE, NEUTRAL, POSITIV
 
 PREDICTION = "prediction"
 TABLE, PROFILE, CHECKS = (f"trust/receptive_field{part}.tsv" for part in ("", "_profile", "_checks"))
-MARKERS = "osD^vP*Xph<>"
+MARKERS = "osD^vP*Xph<>d8"
 HOW = (
     "Per base: the squared gradient with respect to the sequence, corrected for one-hot input and averaged over "
     "held-out windows, as a share of the whole. A trained field need not be a Gaussian: it is high where the signals "

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from torch import Tensor, nn
 
 from tracklight.core.device import choose_device
-from tracklight.core.receptive import Shape, centre_units, energy, extent, profile, reach, shape
+from tracklight.core.receptive import Shape, centre_units, energies, extent, luo_size, profile, reach, shape
 from tracklight.genome.dataset import open_dataset, target_number
 from tracklight.genome.ensemble import Ensemble, open_ensemble
 from tracklight.genome.probes import choose_probes
@@ -27,13 +27,14 @@ PREDICTION = "prediction"
 
 
 class Field(NamedTuple):
-    """The field of one unit of one network: its shares `(position,)` and what they look like."""
+    """The field of one unit of one network: its shares `(position,)`, what they look like, and Luo's size (bp)."""
 
     network: str
     trained: bool
     unit: str
     shares: NDArray[np.float64]
     shape: Shape
+    luo_size: float
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,8 +93,9 @@ def _fields(ensemble: Ensemble, x: Tensor, target: int, *, settings: ReceptiveFi
     for name, trained, model in networks:
         for unit, module in _units(model, x, torch.Generator().manual_seed(settings.seed)).items():
             number = target if unit == PREDICTION else 0
-            shares = profile(energy(module, x, target=number, power=2, correct=True), 0)
-            yield Field(name, trained, unit, shares, shape(shares, mass=settings.mass))
+            absolute, squared = energies(module, x, target=number, powers=[1, 2], correct=True)
+            shares = profile(squared, 0)
+            yield Field(name, trained, unit, shares, shape(shares, mass=settings.mass), luo_size(absolute))
 
 
 def _rows(fields: Sequence[Field], theoretical: dict[str, int], mass: float) -> pd.DataFrame:
@@ -109,6 +111,7 @@ def _rows(fields: Sequence[Field], theoretical: dict[str, int], mass: float) -> 
             "mass_bp": field.shape.width,
             "gaussian_r2": field.shape.gaussian_r2,
             "kurtosis": field.shape.kurtosis,
+            "luo_size_bp": field.luo_size,
         }
         for field in fields
     )
