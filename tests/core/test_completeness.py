@@ -3,7 +3,8 @@ import pytest
 import torch
 from torch import nn
 
-from tracklight.core.completeness import choose_method, completeness_error, multiplier
+from tracklight.core.attribution import mean_gradient
+from tracklight.core.completeness import choose_method, completeness_error
 from tracklight.errors import InputError
 
 RULE = {"target": 0, "steps": 8, "tolerance": 0.01, "batch_size": 7}
@@ -63,7 +64,7 @@ def test_gradient_x_input_of_a_quadratic_form_misses_by_the_output_itself():
 def test_a_logarithm_of_power_is_refused():
     """Its gradient x input sums to the same number for every input, so nothing would be left to divide."""
     model, x = Pooled(lambda power: torch.log(power + 1e-6)), epochs()
-    totals = (multiplier(model, x, target=0, points=(1.0,)) * x).sum((1, 2))
+    totals = (mean_gradient(model, x, target=0, baseline=0.0, points=(1.0,)) * x).sum((1, 2))
     assert totals.std() < 1e-3 * model(x).std()
     choice = choose_method(model, x, **RULE)
     assert not choice.complete

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from tracklight.core.attribution import gradient, integrated_gradients
-from tracklight.core.completeness import multiplier
+from tracklight.core.attribution import gradient, integrated_gradients, mean_gradient
 from tracklight.core.spectral import (
     bins,
     by_frequency,
@@ -76,7 +75,7 @@ def test_a_coefficient_is_what_only_that_frequency_of_the_input_brings_to_the_to
 
 def test_integrated_gradients_split_by_frequency_through_their_mean_gradient():
     model, (_, x) = network(), pair(40)
-    mean = multiplier(model, x, target=0, points=tuple((step + 0.5) / 8 for step in range(8)))
+    mean = mean_gradient(model, x, target=0, baseline=0.0, points=tuple((step + 0.5) / 8 for step in range(8)))
     total = integrated_gradients(model, x, steps=8, baseline=0.0, correct=False).sum((1, 2))
     torch.testing.assert_close(by_frequency(mean, x).sum((1, 2)), total, rtol=0, atol=1e-9)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tracklight.eeg.bids import find_recordings, read_stages, stage_named
-from tracklight.eeg.hypnogram import Scored
+from tracklight.eeg.bids import find_recordings, read_stages
+from tracklight.eeg.hypnogram import Scored, stage_named
 from tracklight.errors import InputError
 from tracklight.settings.prepare_eeg import ReportColumns
 

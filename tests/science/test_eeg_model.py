@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from tracklight.core.completeness import Choice, choose_method, multiplier
+from tracklight.core.attribution import mean_gradient
+from tracklight.core.completeness import Choice, choose_method
 from tracklight.core.spectral import bins, by_frequency, frequencies, in_bands, members
 from tracklight.core.tape import Tape
 from tracklight.eeg.whitening import whiten
@@ -132,7 +133,7 @@ def learnt(epochs, labels, model) -> Learnt:
     inside = members(frequencies(LENGTH, rate=RATE), BANDS)
     maps, margins = [], []
     for part in x.split(HOW.batch_size):
-        mean = multiplier(model, part, target=0, points=choice.points)
+        mean = mean_gradient(model, part, target=0, baseline=0.0, points=choice.points)
         maps.append(in_bands(by_frequency(mean, part), inside))
         margins.append(model(part)[:, 0])
     per_report, score = (by_report(torch.cat(parts).numpy()) for parts in (maps, margins))

@@ -151,12 +151,32 @@ def evaluating(model: Model) -> Iterator[None]:
             module.training = True
 
 
-def _along_line(
-    model: Model, x: Tensor, *, target: int, baseline: float, points: tuple[float, ...], correct: bool
-) -> Tensor:
+def mean_gradient(model: Model, x: Tensor, *, target: int, baseline: float, points: tuple[float, ...]) -> Tensor:
+    """Return the mean gradient along the line from a baseline to `x`; times `x - baseline` it is an attribution.
+
+    Parameters
+    ----------
+    model, x, target
+        As in `gradient`.
+    baseline : float
+        Value of every channel at the start of the line.
+    points : tuple of float
+        Places on the line, 0 at the baseline and 1 at `x`: `(1.0,)` for gradient x input, the midpoints of equal parts
+        for integrated gradients.
+
+    Returns
+    -------
+    Tensor (batch, channel, *space)
+    """
     away = x.detach() - baseline
     total = torch.zeros_like(away)
     for point in points:
         total += gradient(model, baseline + point * away, target=target)
-    mean = total / len(points)
-    return (corrected(mean) if correct else mean) * away
+    return total / len(points)
+
+
+def _along_line(
+    model: Model, x: Tensor, *, target: int, baseline: float, points: tuple[float, ...], correct: bool
+) -> Tensor:
+    mean = mean_gradient(model, x, target=target, baseline=baseline, points=points)
+    return (corrected(mean) if correct else mean) * (x.detach() - baseline)

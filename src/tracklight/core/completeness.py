@@ -7,11 +7,12 @@ for the error of the sum that stands for the integral, which is large where the 
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from tracklight.core.attribution import Model, evaluating, gradient
+from tracklight.core.attribution import Model, evaluating, mean_gradient
 from tracklight.errors import complaint
 
 GRADIENT_X_INPUT, INTEGRATED_GRADIENTS = "gradient_x_input", "integrated_gradients"
@@ -26,7 +27,7 @@ class Choice:
     method : str
         `gradient_x_input` or `integrated_gradients`.
     points : tuple of float
-        Where between 0 (no signal) and 1 (the input) the gradient is taken; what `multiplier` wants.
+        Where between 0 (no signal) and 1 (the input) the gradient is taken; what `mean_gradient` wants.
     errors : dict of str to float
         Per method tried, `mean |sum - (output - output of 0)|` in standard deviations of the output.
     tolerance : float
@@ -79,8 +80,8 @@ def choose_method(model: Model, x: Tensor, *, target: int, steps: int, tolerance
     errors: dict[str, float] = {}
     middles = tuple((step + 0.5) / steps for step in range(steps))
     for method, points in ((GRADIENT_X_INPUT, (1.0,)), (INTEGRATED_GRADIENTS, middles)):
-        batches = x.split(batch_size)
-        totals = [(multiplier(model, part, target=target, points=points) * part).flatten(1).sum(1) for part in batches]
+        along = partial(mean_gradient, target=target, baseline=0.0, points=points)
+        totals = [(along(model, part) * part).flatten(1).sum(1) for part in x.split(batch_size)]
         errors[method] = completeness_error(torch.cat(totals), margins, at_zero)
         if errors[method] < tolerance:
             break
@@ -106,18 +107,6 @@ def completeness_error(totals: Tensor, outputs: Tensor, at_baseline: Tensor) -> 
     if not spread > 0:
         raise complaint("the model's output does not vary over the examples", got=outputs[0].item(), do="train it")
     return float((totals - (outputs - at_baseline)).abs().mean() / spread)
-
-
-def multiplier(model: Model, x: Tensor, *, target: int, points: tuple[float, ...]) -> Tensor:
-    """Return the mean gradient along the line from 0 to `x`, shape of `x`; times `x` it is the attribution.
-
-    `points` are places on the line, 0 at no signal and 1 at `x`: `(1.0,)` for gradient x input, the midpoints of equal
-    parts for integrated gradients, as `Choice.points`.
-    """
-    total = torch.zeros_like(x)
-    for point in points:
-        total += gradient(model, point * x.detach(), target=target)
-    return total / len(points)
 
 
 @torch.no_grad()

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from pathlib import Path
 
-from tracklight.eeg.hypnogram import PREFIX, UNSCORED, WORDS, Scored
+from tracklight.eeg.hypnogram import Scored, stage_named
 from tracklight.eeg.recordings import Recording, check_recordings, entity
 from tracklight.eeg.reports import BIDS_EVENTS
 from tracklight.eeg.table import MISSING, numbers, read_table
@@ -77,16 +77,6 @@ def read_stages(path: Path, *, columns: ReportColumns) -> list[Scored]:
                 "sleep stages overlap", where=path, got=f"{start:g} to {start + length:g} s and {following:g} s"
             )
     return [Scored(float(start), float(length), stage) for start, length, stage in scored]
-
-
-def stage_named(text: str, *, where: str | Path) -> str | None:
-    """Return the stage that a word of Rechtschaffen & Kales or of the AASM means, None where nothing is scored."""
-    word = text.lower().removeprefix(PREFIX).strip()
-    if word in (name.lower() for name in UNSCORED):
-        return None
-    if word not in WORDS:
-        raise complaint("unknown sleep stage", where=where, got=repr(text), allowed=[*WORDS, *UNSCORED])
-    return WORDS[word]
 
 
 def _recording(path: Path) -> Recording:

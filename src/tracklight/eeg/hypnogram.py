@@ -57,7 +57,7 @@ def read_hypnogram(path: str | Path) -> list[Scored]:
         When the file cannot be read, holds no stage or an unknown one, or stages overlap or last for no time.
     """
     path = existing_file(path, what="hypnogram")
-    found = [(one, _stage(one.text, where=path)) for one in _annotations(path) if _is_stage(one.text)]
+    found = [(one, stage_named(one.text, where=path)) for one in _annotations(path) if _is_stage(one.text)]
     if not found:
         raise complaint("hypnogram holds no sleep stage", where=path, allowed=ALLOWED, do="check the file of the row")
     scored = [Scored(one.onset, one.duration or 0.0, stage) for one, stage in found]
@@ -124,7 +124,8 @@ def _is_stage(text: str) -> bool:
     return word.startswith("sleep stage") or word in WORDS or word in [name.lower() for name in UNSCORED]
 
 
-def _stage(text: str, *, where: Path) -> str | None:
+def stage_named(text: str, *, where: str | Path) -> str | None:
+    """Return the stage that a word of Rechtschaffen & Kales or of the AASM means, None where nothing is scored."""
     word = text.strip().lower()
     name = word.removeprefix(PREFIX).strip()
     if name in [unscored.lower() for unscored in UNSCORED]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tracklight.eeg.bids import read_stages, stage_named
+from tracklight.eeg.bids import read_stages
 from tracklight.eeg.epochs import (
     DROPPED_COLUMNS,
     drop_by_signal,
@@ -18,7 +18,7 @@ from tracklight.eeg.epochs import (
     stages_of,
 )
 from tracklight.eeg.halves import check_no_leak, split_subjects
-from tracklight.eeg.hypnogram import Scored, read_hypnogram
+from tracklight.eeg.hypnogram import Scored, read_hypnogram, stage_named
 from tracklight.eeg.laying import Layout, lay
 from tracklight.eeg.recordings import Recording
 from tracklight.eeg.reports import BIDS_EVENTS, INDEX_COLUMNS, read_reports

@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from tracklight.errors import complaint, existing_file
-from tracklight.files import whole_file
 from tracklight.stages import door
+from tracklight.stages.tables import write_table
 
 Verdict = Literal["pass", "warn", "fail", "info"]  # info: a number without a threshold
 VERDICTS: tuple[str, ...] = ("pass", "warn", "fail", "info")
@@ -46,12 +46,6 @@ def add_inputs(parser: argparse.ArgumentParser) -> None:
     door.add_inputs(parser, "genome", "windows", "models")
     door.add_attribute_settings(parser)
     door.add_shared_arguments(parser)
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write a table of numbers (TSV)."""
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
 
 
 def write_checks(path: Path, checks: Iterable[Check]) -> None:

@@ -35,6 +35,7 @@ from tracklight.models.spec import load_checkpoint
 from tracklight.settings import Attribute, Deletion
 from tracklight.stages import checks, door
 from tracklight.stages.checks import Check
+from tracklight.stages.tables import write_table
 from tracklight.stats import mean_interval
 
 Interval = Callable[[Floats], tuple[Floats, Floats, Floats]]
@@ -66,11 +67,9 @@ def run(arguments: argparse.Namespace) -> None:
         faith = _faithfulness(subject, settings, interval, sizes=sizes)
         found = [*_gap_checks(curves, settings, interval, is_logit=is_logit), *_faith_checks(faith)]
         curve_table = pd.concat([_curve_rows(curve, interval, is_logit=is_logit) for curve in curves])
-        checks.write_table(arguments.out / "deletion.tsv", curve_table)
-        checks.write_table(
-            arguments.out / "deletion_areas.tsv", pd.concat(_area_rows(curve, interval) for curve in curves)
-        )
-        checks.write_table(arguments.out / "faithfulness.tsv", faith)
+        write_table(arguments.out / "deletion.tsv", curve_table)
+        write_table(arguments.out / "deletion_areas.tsv", pd.concat(_area_rows(curve, interval) for curve in curves))
+        write_table(arguments.out / "faithfulness.tsv", faith)
         checks.write_checks(arguments.out / "deletion_checks.tsv", found)
         facts |= {
             "windows": len(subject.x),

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from tracklight.core.device import choose_device
-from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.ensemble import Ensemble, open_ensemble
 from tracklight.learning.baselines import at_content, kmer_ridge
@@ -19,6 +18,7 @@ from tracklight.learning.examples import Examples, predict
 from tracklight.learning.metrics import score
 from tracklight.settings import Evaluate
 from tracklight.stages import door
+from tracklight.stages.tables import write_table
 
 Predictions = Iterator[tuple[str, int | str, NDArray[np.float64]]]  # predictor, seed, (example, target)
 
@@ -41,8 +41,8 @@ def run(arguments: argparse.Namespace) -> None:
         device = choose_device(settings.device)
         networks = list(_networks(ensemble.to(device), data, device))
         rivals = list(_baselines(data, settings, facts)) + list(_untrained(ensemble, data, settings, device))
-        _write_table(arguments.out / "evaluation.tsv", _scores(data, [*networks, *rivals]))
-        _write_table(arguments.out / "predictions.tsv.gz", _predictions(data, networks))
+        write_table(arguments.out / "evaluation.tsv", _scores(data, [*networks, *rivals]))
+        write_table(arguments.out / "predictions.tsv.gz", _predictions(data, networks))
 
 
 def _networks(ensemble: Ensemble, data: Dataset, device: torch.device) -> Predictions:
@@ -99,9 +99,3 @@ def _predictions(data: Dataset, networks: list[tuple[str, int | str, NDArray[np.
             name = f"{target}.ensemble" if predictor == "ensemble" else f"{target}.seed{seed}"
             table[name] = output[:, number]
     return table[table["split"] != "train"]
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    compression: Any = {"method": "gzip", "mtime": 0} if path.suffix == ".gz" else None
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g", compression=compression)

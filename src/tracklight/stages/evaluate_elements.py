@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from tracklight.errors import complaint, existing_file
-from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.elements import Strands, at_content, by_strand, list_track, windows_with_elements
 from tracklight.genome.ensemble import open_ensemble
@@ -24,6 +23,7 @@ from tracklight.progress import log
 from tracklight.settings import EvaluateElements
 from tracklight.stages import door
 from tracklight.stages.contig_names import add_contig_names, given_contig_names
+from tracklight.stages.tables import write_table
 from tracklight.stats import INTERVAL, bootstrap_weights
 
 AT_CONTENT, POSITION_PRIOR, UNTRAINED = "at_content", "position_prior", "untrained{}"  # names of the controls
@@ -100,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
             *_control_scores(windows, test, known, settings),
             *_untrained_scores(arguments, windows, test, settings),
         ]
-        _write(arguments.out, _measured(scores, test.inside, settings, groups=test.rows["group"].to_numpy(str)))
+        write_table(arguments.out, _measured(scores, test.inside, settings, groups=test.rows["group"].to_numpy(str)))
         facts |= {"windows": len(test.rows), "elements": len(elements)}
 
 
@@ -235,8 +235,3 @@ def _measured(
             for i, metric in enumerate(METRICS)
         ]
     return pd.DataFrame(rows)
-
-
-def _write(path: Path, table: pd.DataFrame) -> None:
-    with whole_file(path) as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")

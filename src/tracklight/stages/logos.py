@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from tracklight.core.tape import Tape
 from tracklight.errors import complaint, existing_file
-from tracklight.files import whole_file, write_text
+from tracklight.files import write_text
 from tracklight.genome import maxima
 from tracklight.genome.dataset import Dataset, open_dataset, target_number
 from tracklight.genome.ensemble import open_ensemble
@@ -25,6 +25,7 @@ from tracklight.report.style import save
 from tracklight.report.trust_figures import maxima_figure
 from tracklight.settings import Attribute, Logos
 from tracklight.stages import door
+from tracklight.stages.tables import write_table
 
 SURROUNDINGS_BP = 60  # drawn on both sides of a candidate; a matter of looks only
 READ: dict[str, Any] = {
@@ -147,8 +148,7 @@ def _draw_maxima(
         for place, chosen in ((f"at {first}..{last}", inside), ("elsewhere", ~inside))
         if chosen.any()
     }
-    with whole_file(out / "maxima.tsv") as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    write_table(out / "maxima.tsv", table)
     save(maxima_figure(table, expected=(first, last), share=share, chance=chance), out / "maxima.png")
     titles = [(f"held-out active windows with their maximum {place}", weights) for place, weights in letters.items()]
     save(aggregate_figure(titles or [("no maxima", np.zeros((2 * flank + 1, 4)))]), out / "aggregate.png")

@@ -27,6 +27,7 @@ from tracklight.genome.probes import Probes, choose_probes
 from tracklight.progress import track
 from tracklight.settings import Attribute, Methods
 from tracklight.stages import checks, door
+from tracklight.stages.tables import write_table
 from tracklight.stats import Floats, mean_interval
 
 TRUTH, SALIENCY = "in_silico_mutagenesis", "gradient_x_input"
@@ -90,8 +91,8 @@ def run(arguments: argparse.Namespace) -> None:
         probes = choose_probes(data, target=target, active=True, most=settings.windows, seed=settings.seed)
         x, variants, average = probes.x(device), _variants(attribute, number), _average(probes, settings)
         found = _explain_all(ensemble.mean, x, variants)
-        checks.write_table(arguments.out / "methods.tsv", _agreement_table(found, average))
-        checks.write_table(arguments.out / "methods_cost.tsv", _cost_table(found))
+        write_table(arguments.out / "methods.tsv", _agreement_table(found, average))
+        write_table(arguments.out / "methods_cost.tsv", _cost_table(found))
         published = (BY_CORRECTION[attribute.correct_gradient], INTEGRATED)
         shown = {name: variants[name] for name in dict.fromkeys([*published, *COMPLETE])}
         untrained = [_explain_all(network, x, shown) for network in ensemble.untrained(settings.untrained_seeds).models]

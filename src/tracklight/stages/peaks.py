@@ -11,7 +11,7 @@ import torch
 
 from tracklight.core.device import choose_device
 from tracklight.errors import complaint
-from tracklight.files import whole_file, write_text
+from tracklight.files import write_text
 from tracklight.genome.confidence import (
     Calibration,
     best_peak,
@@ -31,6 +31,7 @@ from tracklight.genome.shards import Tracks, load_tracks
 from tracklight.progress import log
 from tracklight.settings import Peaks
 from tracklight.stages import door
+from tracklight.stages.tables import write_table
 from tracklight.stats import CALLED, benjamini_hochberg, empirical_p, fewest_calls, reliability_curve, uniformity_check
 
 INACTIVE_BLOCK_BP = 10_000  # the inactive null is checked on alternate blocks, so that neighbours stay together
@@ -188,7 +189,6 @@ def _write(
     columns += ["p_shuffle", "q_shuffle", "p_inactive", "q_inactive", "confidence"]
     curve = pd.DataFrame(reliability_curve(calibration.out_of_fold, calibration.active))
     for name, table in {"peaks.tsv": peaks[columns], "null.tsv": nulls, "calibration.tsv": curve}.items():
-        with whole_file(out / name) as temporary:
-            table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+        write_table(out / name, table)
     write_text(out / "calibration.json", json.dumps(chosen, indent=2) + "\n")
     write_narrowpeak(out / "peaks.narrowPeak", peaks, null=settings.null)

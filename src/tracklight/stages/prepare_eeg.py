@@ -1,7 +1,6 @@
 """Stage `prepare-eeg`: sleep recordings to a tape in volts and an index of epochs."""
 
 import argparse
-import gzip
 import json
 import tempfile
 from collections import Counter
@@ -20,10 +19,11 @@ from tracklight.eeg.preparing import join_epochs, make_index, overlap, prepare_r
 from tracklight.eeg.recordings import Recording, read_recordings
 from tracklight.eeg.reports import INDEX_COLUMNS
 from tracklight.errors import complaint
-from tracklight.files import whole_file, write_text
+from tracklight.files import write_text
 from tracklight.progress import log, track
 from tracklight.settings.prepare_eeg import PrepareEeg
 from tracklight.stages.door import add_shared_arguments, recorded, stage_settings
+from tracklight.stages.tables import write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace) -> None:
             tape, epochs = _lay(recordings, layout, file, settings)
             index, dropped = make_index(epochs, recordings, settings=settings, where=arguments.recordings)
             save_tape(arguments.out, tape, layout.lengths)
-        _write_table(arguments.out / DROPPED_FILE, dropped)
+        write_table(arguments.out / DROPPED_FILE, dropped, digits=7)
         write_text(arguments.out / FACTS_FILE, json.dumps(_facts(index, layout, settings), indent=2) + "\n")
-        _write_table(arguments.out / INDEX_FILE, index)
+        write_table(arguments.out / INDEX_FILE, index, digits=7)
         facts |= _say(index, dropped, settings)
 
 
@@ -89,13 +89,6 @@ def _facts(index: pd.DataFrame, layout: Layout, settings: PrepareEeg) -> dict[st
         "covariates": [name for name in index.columns if name not in INDEX_COLUMNS],
         **settings.model_dump(include=set(done)),
     }
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    text = table.to_csv(sep="\t", index=False, float_format="%.7g").encode()
-    with whole_file(path) as temporary:
-        # Without a time in the gzip header the same input gives the same bytes.
-        temporary.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
 def _say(index: pd.DataFrame, dropped: pd.DataFrame, settings: PrepareEeg) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Stage `prepare-windows`: measured regions to model windows with targets and splits."""
 
 import argparse
-import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -9,12 +8,13 @@ from pathlib import Path
 import pandas as pd
 
 from tracklight.core.tape import CONTIG_FILE, open_tape
-from tracklight.files import whole_file, write_text
+from tracklight.files import write_text
 from tracklight.genome.regions import read_regions
 from tracklight.genome.windows import DROPPED_FILE, FACTS_FILE, INDEX_FILE, make_windows
 from tracklight.progress import log
 from tracklight.settings import PrepareWindows
 from tracklight.stages.door import add_inputs, add_shared_arguments, recorded, stage_settings
+from tracklight.stages.tables import write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,9 +33,9 @@ def run(arguments: argparse.Namespace) -> None:
         tape = open_tape(arguments.genome)
         regions = read_regions(arguments.regions, lengths=tape.lengths, settings=settings)
         index, dropped = make_windows(regions, tape=tape, settings=settings, where=arguments.regions)
-        _write_table(arguments.out / DROPPED_FILE, dropped)
+        write_table(arguments.out / DROPPED_FILE, dropped, digits=7)
         write_text(arguments.out / FACTS_FILE, json.dumps(_facts(settings), indent=2) + "\n")
-        _write_table(arguments.out / INDEX_FILE, index)
+        write_table(arguments.out / INDEX_FILE, index, digits=7)
         facts |= _say(index, dropped)
 
 
@@ -44,13 +44,6 @@ def _facts(settings: PrepareWindows) -> dict[str, object]:
         "length_bp": settings.length_bp,
         **settings.model_dump(include={"targets", "stranded", "transform", "floor", "active_above"}),
     }
-
-
-def _write_table(path: Path, table: pd.DataFrame) -> None:
-    text = table.to_csv(sep="\t", index=False, float_format="%.7g").encode()
-    with whole_file(path) as temporary:
-        # Without a time in the gzip header the same input gives the same bytes.
-        temporary.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
 def _say(index: pd.DataFrame, dropped: pd.DataFrame) -> dict[str, Counter[str]]:

@@ -21,6 +21,7 @@ from tracklight.progress import log
 from tracklight.settings import ReceptiveField
 from tracklight.stages import checks, door
 from tracklight.stages.checks import NAN, Check
+from tracklight.stages.tables import write_table
 from tracklight.stats import INTERVAL
 
 PREDICTION = "prediction"
@@ -59,8 +60,8 @@ def run(arguments: argparse.Namespace) -> None:
         x = probes.x(device)
         theoretical = _theoretical(ensemble.models[0], x.cpu())
         fields = list(_fields(ensemble.to(device), x, target, settings=settings))
-        checks.write_table(arguments.out / "receptive_field.tsv", _rows(fields, theoretical, settings.mass))
-        checks.write_table(arguments.out / "receptive_field_profile.tsv", _profiles(fields, settings.mass))
+        write_table(arguments.out / "receptive_field.tsv", _rows(fields, theoretical, settings.mass))
+        write_table(arguments.out / "receptive_field_profile.tsv", _profiles(fields, settings.mass))
         found = list(_checks(fields, theoretical, data.length, settings))
         _warn(found, data.length)
         checks.write_checks(arguments.out / "receptive_field_checks.tsv", found)

@@ -29,6 +29,7 @@ from tracklight.settings import Attribute, Sanity, Train
 from tracklight.settings.base import validate
 from tracklight.stages import checks, door
 from tracklight.stages.checks import NAN, Check, Verdict
+from tracklight.stages.tables import write_table
 
 Networks = Sequence[nn.Module]
 NAMES = ("trained", "random weights")
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
             how = validate(Train, train, where=f"{arguments.models[0]}: settings")
             found += _shuffled_labels(bench, seeds, how, resume=arguments.out / "shuffled.resume.pt")
         found += [_other_strand(bench), *_moved(bench)]
-        checks.write_table(arguments.out / "sanity.tsv", bench.notes.table())
+        write_table(arguments.out / "sanity.tsv", bench.notes.table())
         checks.write_checks(arguments.out / "sanity_checks.tsv", found)
         (arguments.out / "shuffled.resume.pt").unlink(missing_ok=True)
         facts |= {"device": str(device), "windows": len(bench.probes), "random_seeds": list(bench.random_seeds)}

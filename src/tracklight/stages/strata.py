@@ -16,8 +16,8 @@ from tracklight.files import write_text
 from tracklight.progress import track
 from tracklight.settings import Strata
 from tracklight.stages import door
-from tracklight.stages.checks import write_table
 from tracklight.stages.strata_tables import effect_table, headline, labellings, split_table, subject_table
+from tracklight.stages.tables import write_table
 from tracklight.stages.units import Units, read_neighbours, read_units
 from tracklight.stats import auroc, benjamini_hochberg
 from tracklight.stats import permutation as tests

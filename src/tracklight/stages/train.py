@@ -12,7 +12,6 @@ import torch
 from tracklight.core.device import choose_device
 from tracklight.core.receptive import centre_units, energy, profile, shape
 from tracklight.errors import complaint
-from tracklight.files import whole_file
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.decode import one_hot
 from tracklight.genome.fasta import N_CODE
@@ -22,6 +21,7 @@ from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
 from tracklight.report.figures import training_curve
 from tracklight.settings import ReceptiveField, Train
 from tracklight.stages import door
+from tracklight.stages.tables import write_table
 
 DECODE = "dna"
 
@@ -124,8 +124,7 @@ def _write(
     facts: dict[str, Any],
 ) -> None:
     table = pd.DataFrame(progress.rows)
-    with whole_file(out / "metrics.tsv") as temporary:
-        table.to_csv(temporary, sep="\t", index=False, float_format="%.6g")
+    write_table(out / "metrics.tsv", table)
     training_curve(table, out / "training.png")
     save_checkpoint(
         out / "model.pt",

@@ -8,6 +8,7 @@ import pandas as pd
 from tracklight.errors import complaint
 from tracklight.settings import Settings
 from tracklight.stages import checks, door
+from tracklight.stages.tables import write_table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,5 +27,5 @@ def run(arguments: argparse.Namespace) -> None:
         twice = table.loc[table["check"].duplicated(), "check"].tolist()
         if twice:
             raise complaint("a check stands twice", where=arguments.out, got=twice[0], do="give every table once")
-        checks.write_table(arguments.out, table)
+        write_table(arguments.out, table)
         facts |= {verdict: int((table["verdict"] == verdict).sum()) for verdict in checks.VERDICTS}
