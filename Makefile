@@ -40,6 +40,7 @@ fmt: .venv/installed-lint
 
 docs: .venv/installed-run
 	tracklight schema > workflow/schemas/config.schema.json
+	tracklight schema --modality eeg > workflow/schemas/eeg.schema.json
 	tracklight schema --table > docs/settings.md
 
 check:

@@ -53,9 +53,10 @@ def test_one_version_everywhere():
     assert f"## {tracklight.__version__}" in (REPOSITORY / "CHANGELOG.md").read_text()
 
 
-def test_the_schema_in_the_repository_is_fresh():
-    stored = (REPOSITORY / "workflow" / "schemas" / "config.schema.json").read_text()
-    assert stored == json_schema(), "run make docs"
+@pytest.mark.parametrize(("modality", "file"), [("dna", "config"), ("eeg", "eeg")])
+def test_the_schemas_in_the_repository_are_fresh(modality, file):
+    stored = (REPOSITORY / "workflow" / "schemas" / f"{file}.schema.json").read_text()
+    assert stored == json_schema(modality), "run make docs"
 
 
 def test_the_settings_page_is_fresh():

@@ -45,7 +45,7 @@ def test_the_smallest_configuration_is_filled_with_defaults():
     [
         ("peaks.widht_bp", 9, r"config\.peaks\.widht_bp: unknown setting; allowed: width_bp, .*remove it"),
         ("prepare_windows.split.bye", "block", r"config\.prepare_windows\.split\.bye: unknown .* allowed: by, column"),
-        ("nonsense", 1, r"config\.nonsense: unknown setting; allowed: run, fingerprint, inputs"),
+        ("nonsense", 1, r"config\.nonsense: unknown setting; allowed: run, fingerprint, modality, inputs"),
         ("run", None, r"config\.run: setting is missing; add it"),
         ("inputs.fasta", None, r"config\.inputs\.fasta: setting is missing"),
         ("prepare_windows.active_above", None, r"config\.prepare_windows\.active_above: setting is missing"),

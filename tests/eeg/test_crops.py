@@ -5,7 +5,7 @@ import torch
 
 from tracklight.core.tape import Tape
 from tracklight.learning.examples import Windows, make_examples
-from tracklight.learning.fit import Augmentation
+from tracklight.learning.fit import Augmentation, Variation
 
 LENGTH, CROP = 1000, 800
 
@@ -21,7 +21,7 @@ def test_shifted_windows_are_crops_of_their_own_epoch_and_every_crop_is_equally_
     middle = np.full(count, (LENGTH - CROP) // 2)
     windows = Windows(np.array(names, object), middle, np.zeros(count, bool), np.zeros((count, 1), np.float32))
     examples = make_examples(tape, windows, length=CROP, decode=as_it_is, device=torch.device("cpu"))
-    draw = Augmentation(torch.Generator().manual_seed(0), max_shift=(LENGTH - CROP) // 2, flip=False)
+    draw = Augmentation(torch.Generator().manual_seed(0), Variation((LENGTH - CROP) // 2))
     rows = torch.arange(count).repeat_interleave(8000)
     first = examples.x(rows, **draw(len(rows), rows.device))[:, 0] - rows * LENGTH
     assert (first.min().item(), first.max().item()) == (0, LENGTH - CROP)

@@ -9,7 +9,7 @@ from tracklight.errors import InputError
 from tracklight.genome.decode import one_hot
 from tracklight.learning import fit as fit_module
 from tracklight.learning.examples import Windows, make_examples, predict
-from tracklight.learning.fit import fit, standardise
+from tracklight.learning.fit import Variation, fit, standardise
 from tracklight.learning.losses import masked_loss
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Train
@@ -21,7 +21,7 @@ SPEC = ModelSpec(
     ("y",),
     {"filters": 8, "kernels": [4], "pools": [4], "hidden": 8, "dropout": 0.1, "batch_norm": False},
 )
-SETTINGS = Train(epochs=6, batch_size=32, learning_rate=0.01, max_shift_bp=1)
+SETTINGS = Train(epochs=6, batch_size=32, learning_rate=0.01)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def rows(examples):
 def trained(examples, rows, resume, **changes):
     model = build(SPEC, seed=0)
     settings = SETTINGS.model_copy(update=changes)
-    progress = fit(model, examples, rows, settings, seed=0, flip=False, resume=resume)
+    progress = fit(model, examples, rows, settings, seed=0, vary=Variation(1), resume=resume)
     return model, progress
 
 

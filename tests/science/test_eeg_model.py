@@ -17,10 +17,11 @@ from tracklight.core.tape import Tape
 from tracklight.eeg.whitening import whiten
 from tracklight.learning.band_power import log_band_power, power_ridge
 from tracklight.learning.examples import Windows, make_examples
-from tracklight.learning.fit import fit
+from tracklight.learning.fit import Variation, fit
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Train
-from tracklight.settings.eeg_learning import EegArchitecture, EegAttribute, PowerRidge, Whiten
+from tracklight.settings.eeg_learning import AttributeEeg, EegArchitecture, Whiten
+from tracklight.settings.gate_eeg import PowerRidge
 from tracklight.stats import auroc
 
 pytestmark = pytest.mark.slow
@@ -42,12 +43,10 @@ TRAIN = Train(
     batch_size=BATCH,
     learning_rate=5e-3,
     weight_decay=1e-3,
-    max_shift_bp=(LENGTH - CROP) // 2,
-    reverse_complement="off",
 )
 RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2}  # few weights want a higher rate
 BANDS = bins(RATE / 2, width=1.0)
-HOW = EegAttribute()
+HOW = AttributeEeg()
 
 
 class Learnt(NamedTuple):
@@ -119,7 +118,15 @@ def trained(epochs, labels, folder, *, seed, arch="eeg_conv"):
     model = build(spec, seed=seed)
     settings = TRAIN.model_copy(update={"learning_rate": RATES[arch]})
     rows = {split: torch.from_numpy(ROWS[split]) for split in ("train", "validation")}
-    fit(model, examples, rows, settings, seed=seed, flip=False, resume=folder / f"{arch}{seed}.pt")
+    fit(
+        model,
+        examples,
+        rows,
+        settings,
+        seed=seed,
+        vary=Variation((LENGTH - CROP) // 2),
+        resume=folder / f"{arch}{seed}.pt",
+    )
     return model.for_inference()
 
 

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from tracklight.core.tape import CONTIG_FILE, DATA_FILE, Tape, open_tape
-from tracklight.eeg.decode import volts
+from tracklight.eeg.decode import EEG
 from tracklight.eeg.epochs import FACTS_FILE, INDEX_FILE
 from tracklight.eeg.halves import check_no_leak, cross_fit
 from tracklight.eeg.hypnogram import STAGES
@@ -109,7 +109,7 @@ class Epochs:
             self.index["reverse"].to_numpy(bool),
             np.stack([self.values(target) for target in self.targets], axis=1).astype(np.float32),
         )
-        epochs = make_examples(self.tape, windows, length=length, decode=volts, device=device)
+        epochs = make_examples(self.tape, windows, length=length, decode=EEG.decode, device=device)
         first = epochs.start
         return replace(epochs, start=first + spare // 2, lowest=first, highest=first + spare)
 

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from tracklight.errors import complaint
+from tracklight.learning.modality import Modality
 
 
 def volts(raw: Tensor, *, reverse: Tensor | None = None) -> Tensor:
@@ -28,3 +29,6 @@ def volts(raw: Tensor, *, reverse: Tensor | None = None) -> Tensor:
     if reverse is not None and bool(reverse.any()):
         raise complaint("EEG is not read backwards", got="reverse", do="train without reverse complements")
     return raw.float()
+
+
+EEG = Modality("eeg", volts)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tracklight.core.tape import CONTIG_FILE, Tape, open_tape
 from tracklight.errors import complaint, one_of
-from tracklight.genome.decode import one_hot
+from tracklight.genome.decode import DNA
 from tracklight.genome.fasta import reverse_complement_codes
 from tracklight.genome.windows import FACTS_FILE, INDEX_FILE
 from tracklight.learning.examples import Examples, Windows, make_examples
@@ -85,7 +85,7 @@ class Dataset:
             self.index["reverse"].to_numpy(bool),
             self.index[list(self.targets)].to_numpy(np.float32),
         )
-        return make_examples(self.tape, windows, length=self.length, decode=one_hot, device=device)
+        return make_examples(self.tape, windows, length=self.length, decode=DNA.decode, device=device)
 
 
 def target_number(targets: Sequence[str], wish: str | None) -> int:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from tracklight.learning.modality import Modality
+
 BASES = 4
 
 
@@ -26,3 +28,6 @@ def one_hot(codes: Tensor, *, reverse: Tensor | None = None) -> Tensor:
         return x
     # A0 C1 G2 T3: complementing is reversing the channel order
     return torch.where(reverse[:, None, None], x.flip(1, 2), x)
+
+
+DNA = Modality("dna", one_hot)

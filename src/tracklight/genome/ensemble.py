@@ -9,7 +9,9 @@ from torch import Tensor, nn
 
 from tracklight.errors import complaint
 from tracklight.genome.dataset import Dataset
-from tracklight.models.spec import ModelSpec, build, load_model
+from tracklight.genome.decode import DNA
+from tracklight.learning.modality import load_network
+from tracklight.models.spec import ModelSpec, build
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class _Mean(nn.Module):
 
 def open_ensemble(paths: Sequence[Path], *, data: Dataset) -> Ensemble:
     """Load checkpoints, on the CPU; networks that do not read the windows of `data` are an `InputError`."""
-    loaded = [load_model(path) for path in paths]
+    loaded = [load_network(path, DNA) for path in paths]
     for path, (_, spec, _) in zip(paths, loaded, strict=True):
         if (spec.length, spec.targets) != (data.length, data.targets):
             raise complaint(

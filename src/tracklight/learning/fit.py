@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -19,7 +19,7 @@ from tracklight.learning.examples import Examples, predict
 from tracklight.learning.losses import LOSSES, check_labels, masked_loss
 from tracklight.models.network import Network
 from tracklight.progress import log, track
-from tracklight.settings import Train
+from tracklight.settings import Loop
 
 Row = dict[str, float | int]
 
@@ -51,14 +51,21 @@ class Progress:
         return self.epoch - int(max((row["epoch"] for row in self.rows if row["best"]), default=0))
 
 
+class Variation(NamedTuple):
+    """How windows vary in training: moved by up to so many positions either way, and read on the other strand."""
+
+    max_shift: int = 0
+    flip: bool = False
+
+
 def fit(
     model: Network,
     examples: Examples,
     rows: dict[str, Tensor],
-    settings: Train,
+    settings: Loop,
     *,
     seed: int,
-    flip: bool,
+    vary: Variation,
     resume: Path,
 ) -> Progress:
     """Train a network and return its best state.
@@ -72,12 +79,12 @@ def fit(
         All windows.
     rows : dict of str to Tensor
         Row numbers of the `train` and `validation` windows.
-    settings : Train
+    settings : Loop
         How to train.
     seed : int
         Of the order of windows and of augmentation; every epoch has a generator of its own.
-    flip : bool
-        Augment with reverse complements.
+    vary : Variation
+        How windows vary from one epoch to the next.
     resume : Path
         State after the last finished epoch; read when it exists, removed at the end.
 
@@ -92,7 +99,7 @@ def fit(
     optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=settings.learning_rate, total_steps=steps)
     parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-    identity = _identity(settings, seed, model, examples, rows)
+    identity = _identity(f"{settings.model_dump_json()} {vary} seed {seed} {model}", examples, rows)
     progress = _resumed(resume, parts, identity=identity)
     epochs = range(progress.epoch, settings.epochs)
     for epoch in track(epochs, what=f"train seed {seed}", total=len(epochs), unit="epoch"):
@@ -103,7 +110,7 @@ def fit(
             torch.manual_seed(
                 seed * 1_000_003 + epoch
             )  # dropout knows no generator; an epoch's own seed lets it resume
-            draw = Augmentation(torch.Generator().manual_seed(torch.initial_seed()), settings.max_shift_bp, flip)
+            draw = Augmentation(torch.Generator().manual_seed(torch.initial_seed()), vary)
             train_loss = _epoch(model, examples, rows["train"], settings, draw=draw, step=_stepper(optimiser, schedule))
         _note(progress, model, examples, rows["validation"], settings, train_loss=train_loss)
         progress.rows[-1] |= {"learning_rate": float(schedule.get_last_lr()[0]), "seconds": time.monotonic() - started}
@@ -117,8 +124,7 @@ class Augmentation:
     """Random order, shifts and strands of one epoch, drawn on the CPU so that every device sees the same."""
 
     generator: torch.Generator
-    max_shift: int
-    flip: bool
+    vary: Variation
 
     def order(self, count: int) -> Tensor:
         """Return a random order of `count` rows."""
@@ -126,9 +132,10 @@ class Augmentation:
 
     def __call__(self, count: int, device: torch.device) -> dict[str, Tensor | None]:
         """Return `shift` and `flip` for a batch of `count` windows, as `Examples.x` takes them."""
-        shift = torch.randint(-self.max_shift, self.max_shift + 1, (count,), generator=self.generator)
+        most = self.vary.max_shift
+        shift = torch.randint(-most, most + 1, (count,), generator=self.generator)
         flip = torch.rand(count, generator=self.generator) < 0.5
-        return {"shift": shift.to(device), "flip": flip.to(device) if self.flip else None}
+        return {"shift": shift.to(device), "flip": flip.to(device) if self.vary.flip else None}
 
 
 def standardise(model: Network, targets: Tensor, *, loss: str) -> None:
@@ -151,7 +158,7 @@ def _epoch(
     model: Network,
     examples: Examples,
     rows: Tensor,
-    settings: Train,
+    settings: Loop,
     *,
     draw: Augmentation,
     step: Callable[[Tensor], None],
@@ -169,7 +176,7 @@ def _epoch(
     return total / len(rows)
 
 
-def _loss(model: Network, prediction: Tensor, target: Tensor, settings: Train) -> Tensor:
+def _loss(model: Network, prediction: Tensor, target: Tensor, settings: Loop) -> Tensor:
     return masked_loss(settings.loss, model.standardised(prediction), model.standardised(target))
 
 
@@ -184,7 +191,7 @@ def _stepper(optimiser: torch.optim.Optimizer, schedule: Any) -> Callable[[Tenso
 
 
 def _note(
-    progress: Progress, model: Network, examples: Examples, rows: Tensor, settings: Train, *, train_loss: float
+    progress: Progress, model: Network, examples: Examples, rows: Tensor, settings: Loop, *, train_loss: float
 ) -> None:
     prediction = predict(model, examples, rows).to(rows.device)
     target = examples.targets[rows]
@@ -203,9 +210,9 @@ def _pearson(a: Tensor, b: Tensor) -> float:
     return float(torch.corrcoef(torch.stack([a[measured], b[measured]]))[0, 1])
 
 
-def _identity(settings: Train, seed: int, model: Network, examples: Examples, rows: dict[str, Tensor]) -> str:
-    """Tell what a state belongs to: settings, seed, network, and the windows and measurements it learns from."""
-    digest = hashlib.sha256(f"{settings.model_dump_json()} seed {seed} {model}".encode())
+def _identity(how: str, examples: Examples, rows: dict[str, Tensor]) -> str:
+    """Tell what a state belongs to: how it is trained, and the windows and measurements it learns from."""
+    digest = hashlib.sha256(how.encode())
     for tensor in (examples.start, examples.reverse, examples.targets):
         for chosen in rows.values():
             digest.update(tensor[chosen].cpu().numpy().tobytes())

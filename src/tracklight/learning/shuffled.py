@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from tracklight.learning.examples import Examples
-from tracklight.learning.fit import fit
+from tracklight.learning.fit import Variation, fit
 from tracklight.models.network import Network
 from tracklight.models.spec import ModelSpec, build
-from tracklight.settings import Train
+from tracklight.settings import Loop
 
 
 def shuffle_targets(targets: Tensor, rows: Tensor, *, generator: torch.Generator) -> Tensor:
@@ -41,7 +41,7 @@ def shuffle_targets(targets: Tensor, rows: Tensor, *, generator: torch.Generator
 
 
 def learn_by_heart(
-    spec: ModelSpec, examples: Examples, rows: Tensor, *, settings: Train, seed: int, resume: Path
+    spec: ModelSpec, examples: Examples, rows: Tensor, *, settings: Loop, seed: int, resume: Path
 ) -> Network:
     """Train a network on some examples alone, without anything that keeps it from learning them by heart.
 
@@ -53,7 +53,7 @@ def learn_by_heart(
         Windows with their targets.
     rows : Tensor of int64 (row,)
         The examples to learn.
-    settings : Train
+    settings : Loop
         Loss, batch size, learning rate and epochs are taken from here.
     seed : int
         Of the weights and of the order of the examples.
@@ -66,8 +66,8 @@ def learn_by_heart(
         Ready for inference.
     """
     model = build(_without_dropout(spec), seed=seed).to(rows.device)
-    bare = settings.model_copy(update={"weight_decay": 0.0, "max_shift_bp": 0, "patience_epochs": settings.epochs})
-    fit(model, examples, {"train": rows, "validation": rows}, bare, seed=seed, flip=False, resume=resume)
+    bare = settings.model_copy(update={"weight_decay": 0.0, "patience_epochs": settings.epochs})
+    fit(model, examples, {"train": rows, "validation": rows}, bare, seed=seed, vary=Variation(), resume=resume)
     return model.for_inference()
 
 

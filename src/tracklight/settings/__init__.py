@@ -10,12 +10,15 @@ from pydantic import Field
 
 from tracklight.settings.base import LARGEST, Settings, load, validate
 from tracklight.settings.data import Columns, Inputs, PrepareGenome, PrepareWindows, Split
-from tracklight.settings.learning import Architecture, Evaluate, Train
+from tracklight.settings.eeg import EegConfig
+from tracklight.settings.learning import Architecture, Evaluate, Loop, Train
+from tracklight.settings.run import Run
 from tracklight.settings.strata import Strata
 from tracklight.settings.tracks import Attribute, Candidates, EvaluateElements, Logos, Peaks, Report
 from tracklight.settings.trust import Deletion, Methods, ReceptiveField, Sanity, Shortcuts
 
 __all__ = [
+    "CONFIGS",
     "LARGEST",
     "Architecture",
     "Attribute",
@@ -23,10 +26,12 @@ __all__ = [
     "Columns",
     "Config",
     "Deletion",
+    "EegConfig",
     "Evaluate",
     "EvaluateElements",
     "Inputs",
     "Logos",
+    "Loop",
     "Methods",
     "Peaks",
     "PrepareGenome",
@@ -44,16 +49,10 @@ __all__ = [
 ]
 
 
-class Config(Settings):
+class Config(Run):
     """A whole run: its inputs and one section per stage."""
 
-    run: str = Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="name of the run; results go to results/<run>/"
-    )
-    fingerprint: Literal["version", "code"] = Field(
-        "version",
-        description="what of the package re-runs stages when it changes: the version, or any line of code",
-    )
+    modality: Literal["dna"] = Field("dna", description="what the tape holds")
     inputs: Inputs = Field(description="files the run reads")
     prepare_genome: PrepareGenome = Field(default_factory=PrepareGenome, description="stage prepare-genome")
     prepare_windows: PrepareWindows = Field(description="stage prepare-windows")
@@ -70,3 +69,6 @@ class Config(Settings):
     sanity: Sanity = Field(default_factory=Sanity, description="stage sanity")
     shortcuts: Shortcuts = Field(default_factory=Shortcuts, description="stage shortcuts")
     report: Report = Field(default_factory=Report, description="stage report")
+
+
+CONFIGS: dict[str, type[Run]] = {"dna": Config, "eeg": EegConfig}

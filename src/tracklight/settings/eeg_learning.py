@@ -1,10 +1,11 @@
-"""Settings of what is made of epochs of EEG: whitening, networks, baseline, attribution."""
+"""Settings of what is made of epochs of EEG: whitening, networks, attribution."""
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from tracklight.settings.base import Fraction, Settings, Whole
+from tracklight.settings.base import Device, Fraction, Settings, Whole
+from tracklight.settings.learning import Seeds, every_seed_once
 
 
 class Whiten(Settings):
@@ -39,16 +40,31 @@ class EegArchitecture(Settings):
         return self.model_dump(include=names[self.name])
 
 
-class PowerRidge(Settings):
-    """Baseline of every network: ridge regression on the logarithm of power per channel and band."""
+class TrainEeg(Settings):
+    """Training of one network per seed and half of the subjects, on random crops of epochs."""
 
-    bin_hz: float = Field(1.0, gt=0, description="width of the bands (Hz)")
-    penalties: list[Annotated[float, Field(gt=0)]] = Field(
-        [10.0, 100.0, 1000.0, 10000.0], min_length=1, description="ridge penalty, chosen on validation subjects"
+    architecture: EegArchitecture = Field(default_factory=EegArchitecture, description="the network")
+    seeds: Seeds = Field(
+        [0, 1, 2], description="one network is trained per seed and half; together they form the ensemble"
+    )
+    device: Device = "auto"
+    steps: Whole = Field(500, ge=1, description="optimiser steps; the state with the lowest validation loss is kept")
+    batch_size: Whole = Field(64, ge=1, description="epochs per step")
+    learning_rate: float | None = Field(
+        None, gt=0, description="peak learning rate of AdamW with a one-cycle schedule; null: as suits the architecture"
+    )
+    weight_decay: float = Field(1e-3, ge=0, description="decoupled weight decay of AdamW")
+    crop_share: Fraction = Field(
+        0.8, gt=0, description="share of an epoch that a training crop takes, at a random place; 1: whole epochs"
     )
 
+    @field_validator("seeds")
+    @classmethod
+    def _every_seed_once(cls, seeds: list[int]) -> list[int]:
+        return every_seed_once(seeds)
 
-class EegAttribute(Settings):
+
+class AttributeEeg(Settings):
     """Attribution on held-out subjects."""
 
     completeness_sd: float = Field(

@@ -32,15 +32,12 @@ class Architecture(Settings):
     batch_norm: bool = Field(True, description="valid_conv: batch normalisation after each convolution")
 
 
-class Train(Settings):
-    """Training of one network per seed."""
+Seeds = Annotated[list[Annotated[Whole, Field(ge=0)]], Field(min_length=1)]
 
-    architecture: Architecture = Field(default_factory=Architecture, description="the network")
-    seeds: list[Annotated[Whole, Field(ge=0)]] = Field(
-        [0, 1, 2],
-        min_length=1,
-        description="one network is trained per seed; together they form the ensemble",
-    )
+
+class Loop(Settings):
+    """The training loop, whatever the signal."""
+
     device: Device = "auto"
     loss: Literal["mse", "huber", "bce"] = Field(
         "mse",
@@ -54,6 +51,13 @@ class Train(Settings):
     patience_epochs: Whole = Field(
         8, ge=1, description="stop when the validation loss has not fallen for this many epochs"
     )
+
+
+class Train(Loop):
+    """Training of one network per seed."""
+
+    architecture: Architecture = Field(default_factory=Architecture, description="the network")
+    seeds: Seeds = Field([0, 1, 2], description="one network is trained per seed; together they form the ensemble")
     max_shift_bp: Whole = Field(
         2, ge=0, description="augmentation: windows are moved by up to this many bases either way (bp)"
     )
@@ -64,9 +68,14 @@ class Train(Settings):
     @field_validator("seeds")
     @classmethod
     def _every_seed_once(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds):
-            raise ValueError("every seed once: equal seeds train equal networks")
-        return seeds
+        return every_seed_once(seeds)
+
+
+def every_seed_once(seeds: list[int]) -> list[int]:
+    """Return the seeds; one that stands twice is a `ValueError`."""
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("every seed once: equal seeds train equal networks")
+    return seeds
 
 
 class Evaluate(Settings):

@@ -56,3 +56,14 @@ class Strata(Settings):
         if self.exchange == "shift" and self.order is None:
             raise ValueError("exchange: shift needs the column `order`")
         return self
+
+
+class StrataEeg(Strata):
+    """Is a difference between two labels content, or the company that the labels keep."""
+
+    fold: Column | None = Field(
+        "half", description="column with the direction of the cross-fit; no subject may be in two; null: there is one"
+    )
+    score: Column | None = Field(
+        "margin", description="column with the output of the model (log-odds) for the gate and the split of its gap"
+    )

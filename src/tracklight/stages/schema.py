@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from tracklight.settings import LARGEST, Config
+from tracklight.settings import CONFIGS, LARGEST
 
 HEAD = """# Settings
 
@@ -13,36 +13,54 @@ Every key of the configuration. A key that is not here is refused. This page is 
 `src/tracklight/settings/` by `make docs`; a key without a default has to be given.
 Integers of any key end at ±1 000 000 000, numbers are finite.
 """
+TITLES = {"dna": "Runs on DNA", "eeg": "Runs on sleep EEG (`modality: eeg`)"}
 COLUMNS = "| key | allowed | default | meaning |\n|---|---|---|---|"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add `--table`."""
-    parser.add_argument("--table", action="store_true", help="print a Markdown table instead of the JSON schema")
+    parser.add_argument("--table", action="store_true", help="print Markdown tables of all keys instead")
+    parser.add_argument("--modality", choices=CONFIGS, default="dna", help="whose JSON schema (default: dna)")
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Print the schema, or the table."""
-    sys.stdout.write(settings_page() if arguments.table else json_schema())
+    sys.stdout.write(settings_page() if arguments.table else json_schema(arguments.modality))
 
 
-def json_schema() -> str:
-    """Return the JSON schema of the configuration as text."""
-    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+def json_schema(modality: str) -> str:
+    """Return the JSON schema of the configuration of a run on `dna` or `eeg` as text."""
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **CONFIGS[modality].model_json_schema()}
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def settings_page() -> str:
     """Return every setting with what it allows, its default and its meaning, as a Markdown page."""
-    schema = Config.model_json_schema()
-    models = schema["$defs"]
-    top = {key: field for key, field in schema["properties"].items() if _model(field, models) is None}
-    parts = [HEAD, "## The run\n", COLUMNS, *_rows({**schema, "properties": top}, models, prefix="")]
-    for key, field in schema["properties"].items():
-        model = _model(field, models)
-        if model is not None:
-            parts += [f"\n## `{key}`\n\n{model['description']}\n", COLUMNS, *_rows(model, models, prefix="")]
+    parts = [HEAD]
+    for modality, config in CONFIGS.items():
+        parts += [f"\n# {TITLES[modality]}\n", *_sections(config.model_json_schema())]
     return "\n".join(parts) + "\n"
+
+
+def _sections(schema: dict[str, Any]) -> list[str]:
+    models = schema["$defs"]
+    sections = {key: _section(field, models) for key, field in schema["properties"].items()}
+    top = {key: field for key, field in schema["properties"].items() if sections[key] is None}
+    parts = ["## The run\n", COLUMNS, *_rows({**schema, "properties": top}, models, prefix="")]
+    for key, section in sections.items():
+        if section is not None:
+            title, model = section
+            parts += [f"\n## `{key}`\n\n{title}\n", COLUMNS, *_rows(model, models, prefix="")]
+    return parts
+
+
+def _section(field: dict[str, Any], models: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return the title and the model of a section; of a map of names to models, the model of each name."""
+    model = _model(field, models)
+    if model is not None:
+        return model["description"], model
+    inner = _model(_values(field), models) if field.get("type") == "object" else None
+    return None if inner is None else (f"A map of names; under each name:\n\n{inner['description']}", inner)
 
 
 def _rows(model: dict[str, Any], models: dict[str, Any], *, prefix: str) -> list[str]:
@@ -65,6 +83,8 @@ def _model(field: dict[str, Any], models: dict[str, Any]) -> dict[str, Any] | No
 def _allowed(field: dict[str, Any]) -> str:
     if "anyOf" in field:
         return " or ".join(_allowed(choice) for choice in field["anyOf"])
+    if "const" in field:
+        return f"`{field['const']}`"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     if field["type"] == "array":

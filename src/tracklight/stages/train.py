@@ -3,27 +3,22 @@
 import argparse
 import copy
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pandas as pd
 import torch
 
 from tracklight.core.device import choose_device
 from tracklight.core.receptive import centre_units, energy, profile, shape
 from tracklight.errors import complaint
 from tracklight.genome.dataset import Dataset, open_dataset
-from tracklight.genome.decode import one_hot
+from tracklight.genome.decode import DNA, one_hot
 from tracklight.genome.fasta import N_CODE
-from tracklight.learning.fit import Progress, fit
+from tracklight.learning.fit import Progress, Variation, fit
 from tracklight.models.network import Network
-from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
-from tracklight.report.figures import training_curve
+from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import ReceptiveField, Train
 from tracklight.stages import door
-from tracklight.stages.tables import write_table
-
-DECODE = "dna"
+from tracklight.stages.networks import Trained, best, write_network
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +38,9 @@ def run(arguments: argparse.Namespace) -> None:
         device = choose_device(settings.device)
         resume = arguments.out / "resume.pt"
         model, spec, progress = _fit(windows, settings, seed=arguments.seed, device=device, resume=resume)
-        facts |= {"seed": arguments.seed, "device": str(device), **_best(progress)}
+        facts |= {"seed": arguments.seed, "device": str(device), **best(progress)}
         facts |= _halo(windows, model)
-        _write(arguments.out, model, spec, progress, settings, facts)
+        write_network(arguments.out, Trained(model, spec, progress, DNA.name), settings=settings, facts=facts)
         resume.unlink(missing_ok=True)
 
 
@@ -56,7 +51,8 @@ def _fit(
     model = build(spec, seed=seed).to(device)
     rows = {split: windows.rows(split).to(device) for split in ("train", "validation")}
     examples = windows.examples(device)
-    progress = fit(model, examples, rows, settings, seed=seed, flip=_flips(settings, windows), resume=resume)
+    vary = Variation(settings.max_shift_bp, _flips(settings, windows))
+    progress = fit(model, examples, rows, settings, seed=seed, vary=vary, resume=resume)
     return model.cpu(), spec, progress
 
 
@@ -81,11 +77,6 @@ def _flips(settings: Train, windows: Dataset) -> bool:
             do="or set prepare_windows.stranded: false",
         )
     return settings.reverse_complement != "off" and not windows.stranded
-
-
-def _best(progress: Progress) -> dict[str, Any]:
-    best = [row for row in progress.rows if row["best"]][-1]
-    return {"epochs": progress.epoch, "best_epoch": int(best["epoch"]), "best_validation_loss": best["validation_loss"]}
 
 
 def _halo(windows: Dataset, model: Network) -> dict[str, int]:
@@ -113,20 +104,3 @@ def _halo(windows: Dataset, model: Network) -> dict[str, int]:
     fields = [profile(energy(unit, x, target=0, power=2, correct=True), 0) for unit in units or [network]]
     widest = max(shape(field, mass=how.mass).width for field in fields)
     return {"field_bp": widest, "halo_bp": -(-widest // 2)} if widest else {}
-
-
-def _write(
-    out: Path,
-    model: Network,
-    spec: ModelSpec,
-    progress: Progress,
-    settings: Train,
-    facts: dict[str, Any],
-) -> None:
-    table = pd.DataFrame(progress.rows)
-    write_table(out / "metrics.tsv", table)
-    training_curve(table, out / "training.png")
-    save_checkpoint(
-        out / "model.pt",
-        Checkpoint(spec, model.state_dict(), DECODE, settings.model_dump(mode="json"), facts),
-    )

@@ -1,0 +1,13 @@
+"""Settings of the page of an EEG run."""
+
+from pydantic import Field
+
+from tracklight.settings.base import Settings
+
+
+class ReportEeg(Settings):
+    """One self-contained page."""
+
+    title: str = Field("Dream or REM?", min_length=1, description="title of the page")
+    about: str = Field("", description="what was done, in a few sentences")
+    citation: list[str] = Field([], description="what to cite beside tracklight")
