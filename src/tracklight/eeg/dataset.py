@@ -19,6 +19,8 @@ from tracklight.errors import complaint, one_of
 from tracklight.learning.examples import Examples, Windows, make_examples
 
 TEXT = ("contig", "group", "split", "report", "stage")
+VOLTS, WHITE = "V", "SD"  # units: as prepared; whitened, in standard deviations of a subject's channel
+WRITTEN_BY = {VOLTS: "prepare-eeg", WHITE: "whiten-eeg"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,7 @@ class Epochs:
     Attributes
     ----------
     tape : Tape
-        `float32 (channel, position)` in volts, one contig a recording.
+        `float32 (channel, position)` in `unit`, one contig a recording.
     index : DataFrame
         One row an epoch, columns as in `docs/formats.md`.
     facts : dict
@@ -62,6 +64,19 @@ class Epochs:
         """Names of the targets: the label, or the stages where epochs cover all of sleep."""
         return tuple(self.facts["targets"])
 
+    @property
+    def unit(self) -> str:
+        """Unit of the signals: V, or SD when they are whitened."""
+        return str(self.facts["unit"])
+
+    def check_unit(self, unit: str) -> None:
+        """Raise `InputError` unless the signals are in this unit, that is, written by its stage."""
+        if self.unit != unit:
+            raise complaint(
+                f"not epochs of {WRITTEN_BY[unit]}", where=self.inputs["epochs"], got=f"unit {self.unit}", allowed=unit,
+                do=f"give a folder written by {WRITTEN_BY[unit]}",
+            )  # fmt: skip
+
     def rows(self, half: str) -> dict[str, torch.Tensor]:
         """Return the row numbers (int64) of the splits `train`, `validation` and `test` for a network of one half."""
         return {name: torch.from_numpy(rows) for name, rows in cross_fit(self.index["split"], half).items()}
@@ -74,7 +89,7 @@ class Epochs:
         return np.asarray(self.index["stage"] == target, np.float64)
 
     def signals(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return the signals of some epochs `(epoch, channel, position)` in volts."""
+        """Return the signals of some epochs `(epoch, channel, position)` in `unit`."""
         index = self.index.iloc[rows]
         starts = self.tape.on_tape(index["contig"].to_numpy(object), index["start"].to_numpy(np.int64))
         epochs = [self.tape.data[:, start : start + self.length] for start in starts]

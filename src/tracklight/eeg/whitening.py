@@ -9,7 +9,9 @@ An average reference holds in volts, not after whitening, which scales channels 
 in volts with the reference kept in mind, explain `Projected(Whitened(model, gains), average_reference(channels))`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -17,8 +19,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from tracklight.errors import complaint
+from tracklight.files import whole_file
 
 Floats = NDArray[np.floating]
+GAINS_FILE = "gains.npz"  # in the folder of whiten-eeg
 
 
 class Whitened(nn.Module):
@@ -148,6 +152,39 @@ def filtered(values: Floats, gains: Floats) -> NDArray[np.float32]:
     """
     spectrum = np.fft.rfft(np.asarray(values, np.float64)) * gains
     return np.fft.irfft(spectrum, n=values.shape[-1]).astype(np.float32)
+
+
+def save_gains(path: Path, gains: Mapping[str, NDArray[np.float64]]) -> None:
+    """Write the filters of all subjects.
+
+    Parameters
+    ----------
+    path : Path
+        The file: `subjects` (subject,) and `gains` float64 (subject, channel, frequency).
+    gains : mapping of str to ndarray of float64 (channel, frequency)
+        Per subject.
+    """
+    with whole_file(path) as temporary, temporary.open("wb") as handle:
+        np.savez(handle, allow_pickle=False, subjects=np.array(list(gains), str), gains=np.stack(list(gains.values())))
+
+
+def open_gains(folder: Path) -> dict[str, NDArray[np.float64]]:
+    """Return the filters `(channel, frequency)` per subject from a folder of whiten-eeg.
+
+    Raises
+    ------
+    InputError
+        When it has none, or they are damaged.
+    """
+    path = folder / GAINS_FILE
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            subjects, gains = stored["subjects"], stored["gains"]
+        if gains.ndim != 3 or gains.dtype != np.float64 or subjects.shape != gains.shape[:1]:
+            raise ValueError(f"subjects {subjects.shape}, gains {gains.dtype} {gains.shape}")
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise complaint("not the filters of whitened epochs", where=path, got=error, do="run whiten-eeg") from None
+    return dict(zip(subjects.tolist(), gains, strict=True))
 
 
 def _faults(epochs: Floats) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -1,11 +1,14 @@
 """Settings of what is made of epochs of EEG: whitening, networks, attribution."""
 
+import math
 from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
 from tracklight.settings.base import Device, Fraction, Settings, Whole
-from tracklight.settings.learning import Seeds, every_seed_once
+from tracklight.settings.learning import Loop, Seeds, every_seed_once
+
+PEAK_LEARNING_RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2}  # few weights want a higher rate
 
 
 class Whiten(Settings):
@@ -51,7 +54,11 @@ class TrainEeg(Settings):
     steps: Whole = Field(500, ge=1, description="optimiser steps; the state with the lowest validation loss is kept")
     batch_size: Whole = Field(64, ge=1, description="epochs per step")
     learning_rate: float | None = Field(
-        None, gt=0, description="peak learning rate of AdamW with a one-cycle schedule; null: as suits the architecture"
+        None,
+        gt=0,
+        description="peak learning rate of AdamW with a one-cycle schedule; null: as suits the architecture ("
+        + ", ".join(f"{name} {rate:g}" for name, rate in PEAK_LEARNING_RATES.items())
+        + ")",
     )
     weight_decay: float = Field(1e-3, ge=0, description="decoupled weight decay of AdamW")
     crop_share: Fraction = Field(
@@ -62,6 +69,23 @@ class TrainEeg(Settings):
     @classmethod
     def _every_seed_once(cls, seeds: list[int]) -> list[int]:
         return every_seed_once(seeds)
+
+    def crop(self, length: int) -> int:
+        """Return the length of a training crop of epochs of this length (samples)."""
+        return max(round(self.crop_share * length), 1)
+
+    def loop(self, examples: int) -> Loop:
+        """Return the passes over so many training epochs that come nearest to the steps; none ends it early."""
+        passes = max(round(self.steps / math.ceil(examples / self.batch_size)), 1)
+        return Loop(
+            device=self.device,
+            loss="bce",
+            epochs=passes,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate or PEAK_LEARNING_RATES[self.architecture.name],
+            weight_decay=self.weight_decay,
+            patience_epochs=passes,
+        )
 
 
 class AttributeEeg(Settings):
