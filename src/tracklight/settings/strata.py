@@ -26,7 +26,11 @@ class Strata(Settings):
     score: Column | None = Field(
         None, description="column with the output of the model (log-odds) for the gate and the split of its gap"
     )
-    features: list[Column] = Field([], description="columns to compare; empty: all that no other setting names")
+    features: list[Column] = Field(
+        [],
+        description="columns to compare; empty: those of the table of axes, or without one all that no other setting "
+        "names",
+    )
     ignore: list[Column] = Field([], description="columns that are no features")
     bin_column: Column | None = Field(
         None, description="second stratifier (depth of sleep, time of night), cut into bins"
@@ -41,6 +45,9 @@ class Strata(Settings):
     order: Column | None = Field(None, description="column with the time of each row; needed for shift")
     permutations: Whole = Field(
         5_000, ge=19, description="labellings under the null; all that exist when there are no more"
+    )
+    parts: Whole = Field(
+        1, ge=1, le=10_000, description="how many jobs share the labellings; more than one: each by strata-null"
     )
     alpha: Fraction = Field(0.05, gt=0, description="family-wise error; a design that cannot reach it is refused")
     cluster_z: float = Field(2.0, gt=0, description="a feature joins a cluster above this |z|")

@@ -3,7 +3,6 @@
 import argparse
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +12,17 @@ from numpy.typing import NDArray
 
 from tracklight.errors import InputError
 from tracklight.files import write_text
-from tracklight.progress import track
 from tracklight.settings import Strata
 from tracklight.stages import door
+from tracklight.stages.strata_inference import Inference, draw, infer
+from tracklight.stages.strata_parts import add_inputs, ask, given_files, identity, join_parts
 from tracklight.stages.strata_tables import effect_table, headline, labellings, split_table, subject_table
 from tracklight.stages.tables import write_table
-from tracklight.stages.units import Units, read_neighbours, read_units
+from tracklight.stages.units import Units
 from tracklight.stats import auroc, benjamini_hochberg
 from tracklight.stats import permutation as tests
 from tracklight.stats import strata as engine
-from tracklight.stats.clusters import find_clusters
-from tracklight.stats.discrimination import auc_interval, auc_within, stratified_auc
-from tracklight.stats.exchange import Draws
+from tracklight.stats.discrimination import auc_interval, auc_within
 
 Floats = NDArray[np.float64]
 LARGEST_INTEGER = 2**53  # what every reader of JSON keeps exactly
@@ -36,39 +34,10 @@ BLIND = "no decoding within strata: the score does not tell the labels apart the
 FLAT = "flat within strata, never found: {names}"
 
 
-@dataclass(frozen=True)
-class Inference:
-    """Tests of one direction of the cross-fit.
-
-    Attributes
-    ----------
-    fold : str
-        Its name.
-    design : Design
-        Its labels and strata.
-    drawn : Draws
-        The labellings.
-    p : dict of str to ndarray of float64 (feature,)
-        P-values by column of `strata.tsv`.
-    clusters : DataFrame
-        Its clusters.
-    auc : tuple of float or None
-        Stratified AUC and its p-value.
-    """
-
-    fold: str
-    design: engine.Design
-    drawn: Draws
-    p: dict[str, Floats]
-    clusters: pd.DataFrame
-    auc: tuple[float, float] | None
-
-
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
-    parser.add_argument("--table", type=Path, required=True, help="one row per unit: subject, strata, label, features")
-    parser.add_argument("--axes", type=Path, help="place of each feature (channel, frequency...), for clusters")
-    parser.add_argument("--neighbours", type=Path, help="pairs of names on an axis that are neighbours, for clusters")
+    add_inputs(parser)
+    parser.add_argument("--null", type=Path, nargs="+", help="all parts that strata-null wrote; drawn here when absent")
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables of this stage")
     door.add_shared_arguments(parser)
 
@@ -76,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Write `strata.tsv`, `strata_subjects.tsv`, `strata_decomposition.tsv`, `strata_clusters.tsv`, `strata.json`."""
     settings = door.stage_settings(arguments, Strata, section="strata")
-    inputs = {name: getattr(arguments, name) for name in ("table", "axes", "neighbours") if getattr(arguments, name)}
-    with door.recorded(arguments, "strata", settings, inputs) as facts:
-        units = read_units(arguments.table, settings)
-        pairs = read_neighbours(arguments.axes, arguments.neighbours, features=units.features)
-        shape = None if pairs is None else tests.Shape(settings.cluster_z, pairs)
-        folds = [_infer(units.of_fold(fold), settings, shape) for fold in np.unique(units.fold).tolist()]
+    inputs = given_files(arguments)
+    parts = {f"null{number}": path for number, path in enumerate(arguments.null or [])}
+    with door.recorded(arguments, "strata", settings, inputs | parts) as facts:
+        units, asked = ask(inputs, settings)
+        nulls = join_parts(parts.values(), identity(inputs, settings)) if parts else draw(asked)
+        folds = [infer(direction, nulls) for direction in asked]
         summary = _summary(units, folds, settings)
         tables = _tables(units, folds, settings, refused=bool(summary["refusals"]))
         for name, table in tables.items():
@@ -102,51 +71,6 @@ def _tables(units: Units, folds: list[Inference], settings: Strata, *, refused: 
         "strata_decomposition": split_table(units, settings),
         "strata_clusters": clusters,
     }
-
-
-def _infer(units: Units, settings: Strata, shape: tests.Shape | None) -> Inference:
-    design, fold = units.design, str(units.fold[0])
-    drawn = labellings(units, settings)
-    statistic = tests.main_statistic(design, units.values, drawn=drawn)
-    observed = statistic(design.label[None])[0]
-    null = _null(statistic, drawn, observed, shape=shape, what=f"labellings {fold}")
-    p = {"p": tests.p_reached(null.reached, drawn), "p_max": tests.p_largest(observed, null.largest, drawn=drawn)}
-    clusters = pd.DataFrame(columns=["fold", "cluster", "features", "peak", "mass", "p"])
-    if shape is not None:
-        member, mass = find_clusters(observed[None], above=shape.above, pairs=shape.pairs)
-        by_cluster = tests.p_largest(mass, null.mass, drawn=drawn)
-        p["p_cluster"] = np.append(by_cluster, 1.0)[member[0]]  # -1, outside of any, is the last
-        clusters = _clusters(units, fold, z=observed, member=member[0]).assign(mass=mass, p=by_cluster)
-    p |= _heterogeneity(units, design, drawn=drawn)
-    auc = None if units.score is None else stratified_auc(design, units.score, drawn=drawn)
-    return Inference(fold, design, drawn, p, clusters, auc)
-
-
-def _null(
-    statistic: tests.Statistic, drawn: Draws, observed: Floats, *, shape: tests.Shape | None, what: str
-) -> tests.Null:
-    spans = tests.spans(drawn, statistic)
-    parts = (tests.null_part(statistic, drawn, span=span, observed=observed, shape=shape)
-             for span in track(spans, what=what, total=len(spans)))  # fmt: skip
-    return tests.join(parts)
-
-
-def _heterogeneity(units: Units, design: engine.Design, *, drawn: Draws) -> dict[str, Floats]:
-    if len(design.stages) < 2:
-        return {}
-    statistic, observed = tests.stage_statistic(design, units.values, drawn=drawn)
-    null = _null(statistic, drawn, observed, shape=None, what="labellings for stages")
-    p_max = tests.p_largest(observed, null.largest, drawn=drawn)
-    return {"p_stages": tests.p_reached(null.reached, drawn), "p_stages_max": p_max}
-
-
-def _clusters(units: Units, fold: str, *, z: Floats, member: NDArray[np.int64]) -> pd.DataFrame:
-    rows = []
-    for number in range(member.max() + 1):
-        inside = np.flatnonzero(member == number)
-        peak = units.features[inside[np.abs(z[inside]).argmax()]]
-        rows.append((fold, number, ";".join(units.features[at] for at in inside), peak))
-    return pd.DataFrame(rows, columns=["fold", "cluster", "features", "peak"])
 
 
 def _p_values(folds: list[Inference], *, features: int) -> pd.DataFrame:

@@ -63,7 +63,7 @@ class Units:
         return replace(self, **{name: each[rows] for name, each in columns.items() if each is not None})
 
 
-def read_units(path: Path, settings: Strata) -> Units:
+def read_units(path: Path, settings: Strata, *, axes: Path | None = None) -> Units:
     """Read a tab-separated table with one header line.
 
     Parameters
@@ -72,6 +72,8 @@ def read_units(path: Path, settings: Strata) -> Units:
         The table, plain or gzip.
     settings : Strata
         Which columns mean what.
+    axes : Path, optional
+        Table of axes (see `read_neighbours`): its features are compared where the settings name none.
 
     Raises
     ------
@@ -79,7 +81,8 @@ def read_units(path: Path, settings: Strata) -> Units:
         When a column is missing, a label is neither 0 nor 1, a value is missing, or a subject is in two folds.
     """
     table = _table(path)
-    features = _features(table, settings, path)
+    placed = [] if axes is None else list(dict.fromkeys(_axes(axes)["feature"]))
+    features = _features(table, settings, path, placed=placed)
     subject = _names(table, [settings.subject] if settings.subject else [], path)
     fold = _names(table, [settings.fold] if settings.fold else [], path)
     units = Units(
@@ -116,8 +119,7 @@ def read_neighbours(axes: Path | None, neighbours: Path | None, *, features: Ite
     """
     if axes is None:
         return None
-    features, table = list(features), _table(axes)
-    _columns(table, ["feature"], axes)
+    features, table = list(features), _axes(axes)
     placed = table.drop_duplicates("feature").set_index("feature")
     for feature in features:
         one_of(feature, placed.index, what="feature in the table of axes", where=axes)
@@ -130,6 +132,12 @@ def read_neighbours(axes: Path | None, neighbours: Path | None, *, features: Ite
     pairs = [] if neighbours is None else _table(neighbours).iloc[:, :2].to_numpy(str).tolist()
     found = [_axis(placed[name], pairs) for name in placed.columns]
     return neighbour_pairs(np.stack([level for level, _ in found], axis=1), [axis for _, axis in found])
+
+
+def _axes(path: Path) -> pd.DataFrame:
+    table = _table(path)
+    _columns(table, ["feature"], path)
+    return table
 
 
 def _axis(column: pd.Series, pairs: list[list[str]]) -> tuple[NDArray[np.int64], csr_array]:
@@ -165,11 +173,12 @@ def _columns(table: pd.DataFrame, names: Iterable[str], path: Path) -> None:
             )
 
 
-def _features(table: pd.DataFrame, settings: Strata, path: Path) -> list[str]:
+def _features(table: pd.DataFrame, settings: Strata, path: Path, *, placed: list[str]) -> list[str]:
+    """Return the features that the settings name, or that have a place, or that nothing else is."""
     single = (settings.label, settings.subject, settings.fold, settings.score, settings.bin_column, settings.order)
     named = [name for name in single if name] + settings.strata + settings.ignore
-    _columns(table, named + settings.features, path)
-    features = settings.features or [name for name in table.columns if name not in named]
+    _columns(table, named + settings.features + placed, path)
+    features = settings.features or [name for name in placed or table.columns if name not in named]
     if not features:
         raise complaint("no column is left to compare", where=path, got=list(table.columns), do="add features")
     return features
