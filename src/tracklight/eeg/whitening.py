@@ -178,11 +178,11 @@ def open_gains(folder: Path) -> dict[str, NDArray[np.float64]]:
     """
     path = folder / GAINS_FILE
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as stored:
             subjects, gains = stored["subjects"], stored["gains"]
         if gains.ndim != 3 or gains.dtype != np.float64 or subjects.shape != gains.shape[:1]:
             raise ValueError(f"subjects {subjects.shape}, gains {gains.dtype} {gains.shape}")
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise complaint("not the filters of whitened epochs", where=path, got=error, do="run whiten-eeg") from None
     return dict(zip(subjects.tolist(), gains, strict=True))
 
