@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tracklight.errors import complaint
 from tracklight.files import whole_file
 
+LARGEST_STEP = 32767  # of 16 bits; the one more below zero is left out, so that 0 is a step of its own
 # A date that says nothing, so that neither a person nor the day of the run is in the file.
 START = datetime.date(2000, 1, 1)
 WHO = "tracklight"
@@ -41,7 +42,8 @@ def write_recording(
     unit : str
         Physical unit, as `uV`.
     limit : float
-        The samples are stored between `-limit` and `limit`, in steps of `2 * limit / 65535`.
+        The samples are stored between `-limit` and `limit`, in steps of `limit / 32767`. A fraction keeps 0 exact when
+        it is a power of two that the eight characters of the header can hold.
     annotations : iterable of EdfAnnotation
         Events: onset (s), duration (s) or None, text.
 
@@ -59,6 +61,7 @@ def write_recording(
             label=name,
             physical_dimension=unit,
             physical_range=(-limit, limit),
+            digital_range=(-LARGEST_STEP, LARGEST_STEP),
         )
         for name, samples in zip(channels, signals, strict=True)
     ]

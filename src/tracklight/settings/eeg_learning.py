@@ -1,7 +1,7 @@
 """Settings of what is made of epochs of EEG: whitening, networks, attribution."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -9,6 +9,9 @@ from tracklight.settings.base import Device, Fraction, Settings, Whole
 from tracklight.settings.learning import Loop, Seeds, every_seed_once
 
 PEAK_LEARNING_RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2}  # few weights want a higher rate
+
+Edge = Annotated[float, Field(ge=0)]
+BandName = Annotated[str, Field(pattern=r"^[^:;]+$")]  # part of the names of features
 
 
 class Whiten(Settings):
@@ -91,11 +94,15 @@ class TrainEeg(Settings):
 class AttributeEeg(Settings):
     """Attribution on held-out subjects."""
 
+    device: Device = "auto"
     completeness_sd: float = Field(
         0.01,
         gt=0,
         description="gradient x input is taken when its values sum to the margin up to this error, else integrated "
         "gradients; above it in both no evidence is divided (standard deviations of the margin)",
+    )
+    completeness_epochs: Whole = Field(
+        256, ge=2, description="epochs on which this error is measured, evenly spread over all that are explained"
     )
     integrated_steps: Whole = Field(8, ge=1, description="integrated gradients: steps, at the midpoints")
     rank_tolerance: Fraction = Field(
@@ -103,5 +110,30 @@ class AttributeEeg(Settings):
         description="channels' second moment: eigenvalues below this share of the largest are rounding, no signal",
     )
     bin_hz: float = Field(1.0, gt=0, description="width of the bins of frequency (Hz)")
+    bands: dict[BandName, tuple[Edge, Edge]] = Field(
+        {
+            "delta": (0.5, 4.0),
+            "theta": (4.0, 8.0),
+            "alpha": (8.0, 12.0),
+            "sigma": (12.0, 16.0),
+            "beta": (16.0, 30.0),
+            "gamma": (30.0, 45.0),
+        },
+        min_length=1,
+        description="bands of the form by time and frequency: lowest frequency, which belongs to it, and its end, "
+        "which does not (Hz); what is left over is one more, named rest",
+    )
     frame_s: float = Field(1.0, gt=0, description="frames of the form by time and frequency (s)")
+    time_bin_s: float = Field(2.0, gt=0, description="bins of time of that form (s)")
+    examples: Whole = Field(4, ge=0, description="epochs kept as examples, of the highest and the lowest margins")
     batch_size: Whole = Field(256, ge=1, description="epochs explained at once")
+
+    @field_validator("bands")
+    @classmethod
+    def _bands_apart(cls, bands: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if "rest" in bands:
+            raise ValueError("names other than rest, which is what no band holds")
+        edges = [edge for band in sorted(bands.values()) for edge in band]
+        if edges != sorted(edges) or any(low == end for low, end in bands.values()):
+            raise ValueError("bands that end above their start and do not overlap")
+        return bands
