@@ -12,6 +12,7 @@ from tracklight.core.weights import load_tensors
 from tracklight.errors import complaint, existing_file, one_of
 from tracklight.files import whole_file
 from tracklight.models.eeg_conv import EegConv
+from tracklight.models.external import External
 from tracklight.models.global_pool import GlobalPool
 from tracklight.models.network import Network, Shape
 from tracklight.models.residual_dilated import ResidualDilated
@@ -28,6 +29,7 @@ ARCHITECTURES: dict[str, type[Network]] = {
     "global_pool": GlobalPool,
     "eeg_conv": EegConv,
     "square_pool": SquarePool,
+    "external": External,
 }
 
 

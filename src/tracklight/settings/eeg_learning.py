@@ -3,12 +3,12 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, JsonValue, field_validator, model_validator
 
 from tracklight.settings.base import Device, Fraction, Settings, Whole
 from tracklight.settings.learning import Loop, Seeds, every_seed_once
 
-PEAK_LEARNING_RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2}  # few weights want a higher rate
+PEAK_LEARNING_RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2, "external": 1e-3}  # few weights want a higher rate
 
 Edge = Annotated[float, Field(ge=0)]
 BandName = Annotated[str, Field(pattern=r"^[^:;]+$")]  # part of the names of features
@@ -28,8 +28,10 @@ class Whiten(Settings):
 class EegArchitecture(Settings):
     """Shape of a network on epochs `(channel, position)`."""
 
-    name: Literal["eeg_conv", "square_pool"] = Field(
-        "eeg_conv", description="family of the network; square_pool: a weighted sum of band powers"
+    name: Literal["eeg_conv", "square_pool", "external"] = Field(
+        "eeg_conv",
+        description="family of the network; square_pool: a weighted sum of band powers; external: a class of another "
+        "package",
     )
     filters: Whole = Field(16, ge=1, description="spatial filters, and filters of every later layer")
     temporal_kernel: Whole = Field(25, ge=1, description="width of the temporal filters (samples)")
@@ -37,11 +39,32 @@ class EegArchitecture(Settings):
     mixing_kernel: Whole = Field(9, ge=1, description="eeg_conv: width of the second convolution (pooled samples)")
     dropout: Fraction = Field(0.25, description="eeg_conv: dropout before the output, in training only")
 
+    module: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
+        description="external: a class of torch.nn.Module as `package.module:Class` that turns (batch, channel, "
+        "position) into one logit, or into two, of label 0 and label 1",
+    )
+    arguments: dict[str, JsonValue] = Field(
+        {},
+        description="external: keyword arguments of the class; $channels, $length (samples of a crop), $targets and "
+        "$rate_hz stand for what the data give",
+    )
+
+    @model_validator(mode="after")
+    def _external_has_a_module(self) -> "EegArchitecture":
+        if (self.name == "external") != (self.module is not None):
+            raise ValueError("module: a class for name: external, and for no other name")
+        if self.arguments and self.module is None:
+            raise ValueError("arguments: for name: external only")
+        return self
+
     def options(self) -> dict[str, Any]:
         """Return what the constructor of this architecture takes."""
         names = {
             "eeg_conv": {"filters", "temporal_kernel", "pool", "mixing_kernel", "dropout"},
             "square_pool": {"filters", "temporal_kernel"},
+            "external": {"module", "arguments"},
         }
         return self.model_dump(include=names[self.name])
 

@@ -11,8 +11,9 @@ from tracklight.core.device import choose_device
 from tracklight.eeg.dataset import WHITE, Epochs, open_epochs
 from tracklight.eeg.decode import EEG
 from tracklight.eeg.halves import HALVES
-from tracklight.errors import complaint
+from tracklight.errors import InputError, complaint
 from tracklight.learning.fit import Progress, Variation, fit
+from tracklight.models.external import FAULTS, filled
 from tracklight.models.network import Network
 from tracklight.models.spec import ModelSpec, build
 from tracklight.progress import log
@@ -79,9 +80,10 @@ def training_rows(epochs: Epochs, half: str) -> dict[str, torch.Tensor]:
 
 def model_spec(settings: TrainEeg, epochs: Epochs) -> ModelSpec:
     """Return the identity of the network the settings describe, which reads crops of the epochs in training."""
-    crop = settings.crop(epochs.length)
+    crop, channels = settings.crop(epochs.length), len(epochs.channels)
+    sizes = {"channels": channels, "length": crop, "targets": 1, "rate_hz": epochs.rate_hz}
     shape = settings.architecture
-    return ModelSpec(shape.name, len(epochs.channels), crop, (LABEL,), shape.options())
+    return ModelSpec(shape.name, channels, crop, (LABEL,), filled(shape.options(), sizes))
 
 
 def check_whole_epochs(model: Network, epochs: Epochs) -> None:
@@ -90,15 +92,13 @@ def check_whole_epochs(model: Network, epochs: Epochs) -> None:
         return
     x = torch.zeros((1, model.shape.channels, epochs.length), device=next(model.parameters()).device)
     try:
-        fits = model.eval()(x).shape == (1, model.shape.targets)
-    except RuntimeError:
-        fits = False
-    if not fits:
+        model.eval()(x)
+    except (*FAULTS, InputError):
         raise complaint(
             "network of crops cannot read whole epochs", where="train_eeg.crop_share",
             got=f"crops of {model.shape.length} samples, epochs of {epochs.length}",
             do="set train_eeg.crop_share: 1 for networks of one length",
-        )  # fmt: skip
+        ) from None  # fmt: skip
 
 
 def train(
