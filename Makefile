@@ -5,7 +5,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 RUN := $(BIN)/snakemake --profile workflow/profiles/local
 SMK := Snakefile workflow
 
-.PHONY: setup demo yeast test science bench lint fmt docs check
+.PHONY: setup demo demo-eeg yeast test science bench lint fmt docs check
 
 # Installed again only when the dependencies change; % is the extra of pyproject.toml (run: none).
 .venv/installed-%: pyproject.toml constraints.txt
@@ -17,6 +17,9 @@ setup: .venv/installed-run .venv/installed-test .venv/installed-lint
 
 demo: .venv/installed-run
 	$(RUN) --configfile config/config.yaml
+
+demo-eeg: .venv/installed-run
+	$(RUN) --configfile config/eeg.yaml
 
 yeast: .venv/installed-run
 	$(RUN) --configfile config/yeast.yaml
@@ -34,6 +37,7 @@ bench: .venv/installed-test
 lint: .venv/installed-lint
 	ruff check . && ruff format --check . && mypy && lint-imports
 	snakefmt --check $(SMK) && snakemake --lint --configfile config/config.yaml
+	snakemake --lint --configfile config/eeg.yaml
 
 fmt: .venv/installed-lint
 	ruff check --fix-only . && ruff format . && snakefmt $(SMK)

@@ -21,7 +21,7 @@ while [[ $# -gt 0 ]]; do
 done
 echo "the log of $stage" >&2
 write() { for file; do mkdir -p "$(dirname "$file")"; echo "$stage" > "$file"; done; }
-if [[ $stage = train ]]; then write $out/resume.pt; fi
+if [[ $stage = train || $stage = train-eeg ]]; then write $out/resume.pt; fi
 if [[ $stage = "${FAIL:-}" ]]; then echo "tracklight $stage: broken on purpose" >&2; exit 2; fi
 case $stage in
     prepare-genome) write $out/codes.npy $out/contigs.json $out/softmask.bed $out/genome.fa $out/genome.fa.fai ;;
@@ -40,7 +40,18 @@ case $stage in
     sanity) write $out/sanity{,_checks}.tsv ;;
     shortcuts) write $out/shortcuts{,_groups,_checks}.tsv ;;
     trust) write $out ;;
-    report) write $out $(dirname $out)/provenance.json ;;
+    simulate-eeg) write $out/recordings.tsv $out/truth{,_reports}.tsv $out/truth.json $out/truth_maps.npz ;;
+    prepare-eeg) write $out/{codes.npy,contigs.json,epochs.tsv.gz,epochs.json,dropped.tsv} ;;
+    whiten-eeg) write $out/{codes.npy,contigs.json,epochs.tsv.gz,epochs.json,gains.npz} ;;
+    train-eeg) write $out/{model.pt,metrics.tsv,training.png} ;;
+    attribute-eeg) write $out/{maps.npz,completeness.tsv,examples.npz,tracks/sub-1.edf} ;;
+    units-eeg) write $out/{attribution,power}{,_time}.tsv.gz $out/{axes,axes_time,neighbours}.tsv $out/units.json ;;
+    strata-null) write $out ;;
+    strata) write $out/strata{,_subjects,_decomposition,_clusters}.tsv $out/strata.json ;;
+    gate-eeg) write $out/gate{,_checks}.tsv ;;
+    controls-eeg) write $out/controls{,_checks}.tsv ;;
+    claims-eeg) write $out/{claims,naive,trust}.tsv $out/claims.json ;;
+    report | report-eeg) write $out $(dirname $out)/provenance.json ;;
 esac
 write $provenance; echo "$command" > $provenance
 """
@@ -64,13 +75,22 @@ CONFIG: dict[str, Any] = {
     "train": {"seeds": [3, 5], "device": "cpu"},
     "attribute": {"shards": 2},
 }
+EEG: dict[str, Any] = {
+    "run": "small",
+    "modality": "eeg",
+    "inputs": {"recordings": {"my.own-1": "my data/recordings.tsv"}, "hypnograms": "nights"},
+    "simulate_eeg": {"arm": {"content": {"amplitude_sd": 0}}},
+    "train_eeg": {"a": {"seeds": [3, 5], "device": "cpu"}, "b.2": {"seeds": [0]}},
+    "second_stratifiers": {"depth": 2},
+}
 
 
 @dataclass
 class Folder:
-    """A folder to start Snakemake in."""
+    """A folder to start Snakemake in, and the configuration that its changes are laid over."""
 
     path: Path
+    config: dict[str, Any]
 
     def snakemake(self, *arguments: str, snakefile: str = "Snakefile", **environment: str) -> tuple[int, str]:
         """Start Snakemake; return its exit code and all it said."""
@@ -96,45 +116,71 @@ class Folder:
 
     def configure(self, changes: dict[str, dict[str, Any]]) -> None:
         """Write the configuration, some of its sections changed."""
-        sections = {key: {**CONFIG.get(key, {}), **values} for key, values in changes.items()}
+        sections = {key: {**self.config.get(key, {}), **values} for key, values in changes.items()}
         config = self.path / "config" / "config.yaml"
         config.parent.mkdir(exist_ok=True)
-        config.write_text(yaml.safe_dump({**CONFIG, **sections}))
+        config.write_text(yaml.safe_dump({**self.config, **sections}))
 
     @property
     def results(self) -> set[str]:
-        """Files below the folder of the run, logs and timings left out."""
+        """Files below the folder of the run, logs, timings and records left out."""
         run = self.path / "results" / "small"
-        files = {file.relative_to(run).as_posix() for file in run.rglob("*") if file.is_file()}
-        return {file for file in files if not file.startswith(("logs/", "benchmarks/", "provenance/"))}
+        files = {file.relative_to(run) for file in run.rglob("*") if file.is_file()}
+        return {file.as_posix() for file in files if not {"logs", "benchmarks", "provenance"} & set(file.parts)}
+
+    def finish(self) -> "Folder":
+        """Run to the end."""
+        code, said = self.snakemake()
+        assert code == 0, said[-1500:]
+        return self
+
+    def copy(self, path: Path) -> "Folder":
+        """Copy a run, times of the files kept."""
+        shutil.copytree(self.path, path, dirs_exist_ok=True)
+        return Folder(path, self.config)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Folder:
-    return _new_folder(tmp_path)
+    return _new_folder(tmp_path, CONFIG)
+
+
+@pytest.fixture
+def eeg_folder(tmp_path: Path) -> Folder:
+    return _new_folder(tmp_path, EEG)
 
 
 @pytest.fixture(scope="session")
 def finished_once(tmp_path_factory: pytest.TempPathFactory) -> Folder:
-    folder = _new_folder(tmp_path_factory.mktemp("workflow"))
-    code, said = folder.snakemake()
-    assert code == 0, said[-1500:]
-    return folder
+    return _new_folder(tmp_path_factory.mktemp("workflow"), CONFIG).finish()
+
+
+@pytest.fixture(scope="session")
+def finished_eeg_once(tmp_path_factory: pytest.TempPathFactory) -> Folder:
+    return _new_folder(tmp_path_factory.mktemp("workflow_eeg"), EEG).finish()
 
 
 @pytest.fixture
 def finished(finished_once: Folder, tmp_path: Path) -> Folder:
-    """A copy of a finished run, times of the files kept."""
-    shutil.copytree(finished_once.path, tmp_path, dirs_exist_ok=True)
-    return Folder(tmp_path)
+    return finished_once.copy(tmp_path)
 
 
-def _new_folder(path: Path) -> Folder:
-    for name in ["genome.fa", "regions.tsv", "genes.bed", "no go.bed", "elements.bed", "re peats.bed"]:
+@pytest.fixture
+def finished_eeg(finished_eeg_once: Folder, tmp_path: Path) -> Folder:
+    return finished_eeg_once.copy(tmp_path)
+
+
+def _new_folder(path: Path, config: dict[str, Any]) -> Folder:
+    files = ["genome.fa", "regions.tsv", "genes.bed", "no go.bed", "elements.bed", "re peats.bed", "nights/SC1.edf"]
+    files += [f"my data/{subject}{end}" for subject in "12" for end in (".edf", "_hypnogram.edf", "_reports.tsv")]
+    for name in [*files, "bin/tracklight", "my data/recordings.tsv"]:
+        (path / name).parent.mkdir(exist_ok=True)
         (path / name).write_text("something\n")
-    (path / "bin").mkdir()
+    rows = [f"{subject}\t\t{subject}.edf\t{subject}_hypnogram.edf\t{subject}_reports.tsv" for subject in "12"]
+    table = "\n".join(["subject\tsession\tpath\thypnogram\treports", *rows, ""])
+    (path / "my data" / "recordings.tsv").write_text(table)
     (path / "bin" / "tracklight").write_text(STAND_IN)
     (path / "bin" / "tracklight").chmod(0o755)
-    folder = Folder(path)
+    folder = Folder(path, config)
     folder.configure({})
     return folder

@@ -36,13 +36,13 @@ rule peaks:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=gpus("peaks"),
+        gpu=gpus(CONFIG.peaks),
     params:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.peaks, parent=True),
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("peaks"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.peaks),
         fingerprint=FINGERPRINT,
     shell:
         stage(
@@ -92,8 +92,8 @@ rule candidates:
         genes=lambda wildcards, input: option("--genes", input.genes),
         exclude=lambda wildcards, input: option("--exclude", input.exclude),
         contig_names=lambda wildcards: json.dumps(CONFIG.prepare_windows.contig_names),
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("candidates"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.candidates),
         fingerprint=FINGERPRINT,
     shell:
         stage(
@@ -145,8 +145,8 @@ rule logos:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.index, parent=True),
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("logos"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.logos),
         fingerprint=FINGERPRINT,
     shell:
         stage(

@@ -1,4 +1,4 @@
-# What the rules share: the resolved configuration and how a stage is called. No rules here.
+# What the rules of every signal share: the resolved configuration and how a stage is called. No rules here.
 import hashlib
 import json
 import re
@@ -8,8 +8,8 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 import tracklight
-from tracklight.errors import InputError
-from tracklight.settings import Config, validate
+from tracklight.errors import InputError, one_of
+from tracklight.settings import CONFIGS, validate
 
 if "inputs" not in config:
 
@@ -17,54 +17,21 @@ if "inputs" not in config:
 
 
 try:
-    CONFIG = validate(Config, config, where="config")
+    one_of(
+        config.get("modality", "dna"), CONFIGS, what="signal", where="config.modality"
+    )
+    CONFIG = validate(CONFIGS[config.get("modality", "dna")], config, where="config")
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
 
-def listed(given):
-    """The paths of an input: one, a list, named ones, or none."""
-    if isinstance(given, dict):
-        return list(given.values())
-    return given if isinstance(given, list) else [given] if given else []
-
-
-def check_inputs():
+def check_input(key, path, *, folder=False):
     """A mistyped path would else go unnoticed while an earlier run still stands."""
-    for key, given in CONFIG.inputs:
-        for path in listed(given):
-            if not Path(path).is_file():
-                raise WorkflowError(
-                    f"config.inputs.{key}: file not found; got {path}; "
-                    "paths are relative to the folder Snakemake is started in"
-                )
-
-
-check_inputs()
-
-SHARDS = range(CONFIG.attribute.shards)
-MODELS = expand("results/{{run}}/model/seed{seed}/model.pt", seed=CONFIG.train.seeds)
-SALIENCY = expand(
-    "results/{{run}}/attribution/gradient_x_input/shard{shard}.npz", shard=SHARDS
-)
-GRADIENTS = expand(
-    "results/{{run}}/attribution/integrated_gradients/shard{shard}.npz", shard=SHARDS
-)
-STAGES = ["prepare_genome", "prepare_windows", "evaluate", "bigwig", "peaks"]
-STAGES += ["candidates", "logos"]
-STAGES += ["receptive_field", "deletion", "methods", "sanity", "shortcuts", "trust"]
-STAGES += ["evaluate_elements"] if CONFIG.inputs.elements else []
-STAGES += [f"train_seed{seed}" for seed in CONFIG.train.seeds]
-STAGES += [
-    f"attribute_{method}_{shard}"
-    for method in ("gradient_x_input", "integrated_gradients")
-    for shard in SHARDS
-]
-RECORDS = expand("results/{{run}}/provenance/{stage}.json", stage=STAGES)
-SIGNED = ["saliency", "integrated_gradients", "prediction"]
-STRANDS = [".plus", ".minus"] if CONFIG.prepare_windows.stranded else [""]
-SUMMARIES = [f"saliency{strand}.sd" for strand in STRANDS] + ["saliency.abs"]
-TRACKS = [f"{track}{strand}" for track in SIGNED for strand in STRANDS] + SUMMARIES
+    if not (Path(path).is_dir() if folder else Path(path).is_file()):
+        raise WorkflowError(
+            f"config.inputs.{key}: {'folder' if folder else 'file'} not found; got {path}; "
+            "paths are relative to the folder Snakemake is started in"
+        )
 
 
 def in_run(pattern, **values):
@@ -72,11 +39,9 @@ def in_run(pattern, **values):
     return expand(pattern, run=CONFIG.run, **values)
 
 
-def section(name, **changes):
+def section(settings, **changes):
     """A section of the resolved configuration as JSON; in rules only inside a function, since params given as text are formatted."""
-    return json.dumps(
-        {**getattr(CONFIG, name).model_dump(mode="json"), **changes}, sort_keys=True
-    )
+    return json.dumps({**settings.model_dump(mode="json"), **changes}, sort_keys=True)
 
 
 def fingerprint():
@@ -95,9 +60,9 @@ def fingerprint():
 FINGERPRINT = fingerprint()
 
 
-def gpus(name):
+def gpus(settings):
     """GPUs a stage asks the scheduler for; local runs ignore it unless `--resources gpu=N` is given."""
-    return 0 if getattr(CONFIG, name).device == "cpu" else 1
+    return 0 if settings.device == "cpu" else 1
 
 
 def option(name, values):
@@ -109,20 +74,6 @@ def option(name, values):
 def named(files):
     """Files as `name=file`."""
     return [f"{name}={path}" for name, path in files.items()]
-
-
-def trust_tables(*names):
-    """Tables that a stage of trust.smk writes."""
-    return [f"results/{{run}}/trust/{name}.tsv" for name in names]
-
-
-def named_tracks(paths, names):
-    """Tracks as `name=file` or, for a stranded assay, `name=plus,minus`."""
-    files = {Path(path).name: path for path in paths}
-    return [
-        f"{track}={','.join(files[f'{track}{strand}.bw'] for strand in STRANDS)}"
-        for track in names
-    ]
 
 
 def stage(command):

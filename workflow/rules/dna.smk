@@ -23,7 +23,7 @@ rule prepare_genome:
         runtime=60,
     params:
         out=subpath(output.codes, parent=True),
-        settings=lambda wildcards: section("prepare_genome"),
+        settings=lambda wildcards: section(CONFIG.prepare_genome),
         fingerprint=FINGERPRINT,
     shell:
         stage("prepare-genome --fasta {input.fasta:q} --out {params.out:q}")
@@ -52,7 +52,7 @@ rule prepare_windows:
     params:
         genome=subpath(input.codes, parent=True),
         out=subpath(output.windows, parent=True),
-        settings=lambda wildcards: section("prepare_windows"),
+        settings=lambda wildcards: section(CONFIG.prepare_windows),
         fingerprint=FINGERPRINT,
     shell:
         stage(

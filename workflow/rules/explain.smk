@@ -21,11 +21,11 @@ rule attribute:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=gpus("attribute"),
+        gpu=gpus(CONFIG.attribute),
     params:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
-        settings=lambda wildcards: section("attribute"),
+        settings=lambda wildcards: section(CONFIG.attribute),
         fingerprint=FINGERPRINT,
     shell:
         stage(

@@ -38,8 +38,8 @@ rule evaluate_elements:
         )
         + option(" --predictions", named_tracks(input.tracks, ["prediction"])),
         contig_names=lambda wildcards: json.dumps(CONFIG.prepare_windows.contig_names),
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("evaluate_elements"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.evaluate_elements),
         fingerprint=FINGERPRINT,
     shell:
         stage(
@@ -108,7 +108,7 @@ rule report:
         runtime=60,
     params:
         run=subpath(output.page, parent=True),
-        settings=lambda wildcards: section("report"),
+        settings=lambda wildcards: section(CONFIG.report),
         fingerprint=FINGERPRINT,
     shell:
         # The folder may hold more, left by an earlier configuration: the stage reads what is listed here.

@@ -28,13 +28,13 @@ rule train:
     resources:
         mem_mb=8000,
         runtime=480,
-        gpu=gpus("train"),
+        gpu=gpus(CONFIG.train),
     params:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.model, parent=True),
         # Only its own seed, so that adding one trains one.
-        settings=lambda wildcards: section("train", seeds=[int(wildcards.seed)]),
+        settings=lambda wildcards: section(CONFIG.train, seeds=[int(wildcards.seed)]),
         fingerprint=FINGERPRINT,
     shell:
         stage(
@@ -73,7 +73,7 @@ rule evaluate:
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.evaluation, parent=True),
-        settings=lambda wildcards: section("evaluate"),
+        settings=lambda wildcards: section(CONFIG.evaluate),
         fingerprint=FINGERPRINT,
     shell:
         stage(

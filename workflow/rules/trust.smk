@@ -23,15 +23,15 @@ rule receptive_field:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=gpus("receptive_field"),
+        gpu=gpus(CONFIG.receptive_field),
     params:
         stage="receptive-field",
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.checks, parent=True),
         more="",
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("receptive_field"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.receptive_field),
         fingerprint=FINGERPRINT,
     shell:
         stage(
@@ -53,15 +53,15 @@ use rule receptive_field as deletion with:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=gpus("deletion"),
+        gpu=gpus(CONFIG.deletion),
     params:
         stage="deletion",
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.checks, parent=True),
         more="",
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("deletion"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.deletion),
         fingerprint=FINGERPRINT,
 
 
@@ -77,15 +77,15 @@ use rule receptive_field as methods with:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=gpus("methods"),
+        gpu=gpus(CONFIG.methods),
     params:
         stage="methods",
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.checks, parent=True),
         more="",
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("methods"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.methods),
         fingerprint=FINGERPRINT,
 
 
@@ -101,15 +101,15 @@ use rule receptive_field as sanity with:
     resources:
         mem_mb=8000,
         runtime=240,
-        gpu=gpus("sanity"),
+        gpu=gpus(CONFIG.sanity),
     params:
         stage="sanity",
         genome=subpath(input.codes, parent=True),
         windows=subpath(input.windows, parent=True),
         out=subpath(output.checks, parent=True),
         more="",
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("sanity"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.sanity),
         fingerprint=FINGERPRINT,
 
 
@@ -132,7 +132,7 @@ use rule receptive_field as shortcuts with:
     resources:
         mem_mb=8000,
         runtime=120,
-        gpu=gpus("shortcuts"),
+        gpu=gpus(CONFIG.shortcuts),
     params:
         stage="shortcuts",
         genome=subpath(input.codes, parent=True),
@@ -143,8 +143,8 @@ use rule receptive_field as shortcuts with:
             " --contig-names",
             json.dumps(CONFIG.prepare_windows.contig_names),
         ),
-        attribute=lambda wildcards: section("attribute"),
-        settings=lambda wildcards: section("shortcuts"),
+        attribute=lambda wildcards: section(CONFIG.attribute),
+        settings=lambda wildcards: section(CONFIG.shortcuts),
         fingerprint=FINGERPRINT,
 
 
