@@ -1,7 +1,24 @@
-"""Settings of the stage `controls-eeg`: controls of the map."""
+"""Settings of the stage `controls-eeg`: what other weights, other labels and other signals give."""
 
-from tracklight.settings.base import Settings
+from pydantic import Field
+
+from tracklight.settings.base import Device, Fraction, Settings, Whole
 
 
 class ControlsEeg(Settings):
-    """Controls of the map."""
+    """Controls of the map and of the decoding: other weights, other labels, other signals."""
+
+    explained_epochs: Whole = Field(
+        100, ge=1, description="weight randomisation: epochs explained in each half, spread evenly over all"
+    )
+    random_networks: Whole = Field(5, ge=1, description="weight randomisation: networks with random weights")
+    agreement_below: Fraction = Field(
+        0.2, description="weight randomisation passes when maps with all weights random correlate less than this"
+    )
+    permuted_networks: Whole = Field(
+        1, ge=0, description="networks trained in each half on labels permuted within strata; 0 leaves them out"
+    )
+    exchanges: Whole = Field(20, ge=1, description="draws of labels exchanged between subjects within each stage")
+    exchange_permutations: Whole = Field(1_000, ge=19, description="labellings under the null for each of them")
+    seed: Whole = Field(0, ge=0, description="seed of random weights, labels and phases")
+    device: Device = "auto"
