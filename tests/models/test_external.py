@@ -164,7 +164,7 @@ def test_sizes_fill_their_places_in_lists_and_mappings():
         ({"arguments": {"n": 1}}, "arguments: for name: external only"),
         ({"name": "external", "module": "a.b"}, "setting is not allowed"),
         ({"name": "external", "module": "os:system('x')"}, "setting is not allowed"),
-        ({"name": "external", "module": "a:B", "arguments": {"n": {1, 2}}}, "setting is not allowed"),
+        ({"name": "external", "module": "a:B", "arguments": {"n": {"m": 1}}}, "setting is not allowed"),
     ],
 )
 def test_settings_name_a_class_and_plain_arguments(values, message):

@@ -11,6 +11,7 @@ in volts with the reference kept in mind, explain `Projected(Whitened(model, gai
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -84,12 +85,14 @@ def whiten(
     whose = np.asarray(subjects, object)
     whitened = np.empty(epochs.shape, np.float32)
     gains: dict[str, NDArray[np.float64]] = {}
+    how: dict[str, Any] = {"rate": rate, "smooth_hz": smooth_hz, "floor": floor}
     for subject in dict.fromkeys(whose.tolist()):
-        own = whose == subject
-        gains[subject] = whitening_gains(
-            epochs[own], names=names, rate=rate, smooth_hz=smooth_hz, floor=floor, where=f"subject {subject}"
-        )
-        whitened[own] = filtered(epochs[own], gains[subject])
+        own, filters = np.flatnonzero(whose == subject), []
+        for channel, name in enumerate(names):  # one at a time, since transforms are larger than what they are of
+            part = epochs[own, channel : channel + 1]
+            filters.append(whitening_gains(part, names=[name], where=f"subject {subject}", **how))
+            whitened[own, channel : channel + 1] = filtered(part, filters[-1])
+        gains[subject] = np.concatenate(filters)
     return whitened, gains
 
 

@@ -3,11 +3,12 @@
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from tracklight.settings.base import Device, Fraction, Settings, Whole
 from tracklight.settings.learning import Loop, Seeds, every_seed_once
 
+Plain = bool | int | float | str | None
 PEAK_LEARNING_RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2, "external": 1e-3}  # few weights want a higher rate
 
 Edge = Annotated[float, Field(ge=0)]
@@ -45,7 +46,7 @@ class EegArchitecture(Settings):
         description="external: a class of torch.nn.Module as `package.module:Class` that turns (batch, channel, "
         "position) into one logit, or into two, of label 0 and label 1",
     )
-    arguments: dict[str, JsonValue] = Field(
+    arguments: dict[str, Plain | list[Plain]] = Field(
         {},
         description="external: keyword arguments of the class; $channels, $length (samples of a crop), $targets and "
         "$rate_hz stand for what the data give",
