@@ -139,6 +139,18 @@ def test_the_table_of_axes_says_which_columns_are_compared(folder):
     assert pd.read_csv(folder / "out" / "strata.tsv", sep="\t")["feature"].tolist() == NAMES
 
 
+def test_channels_without_neighbours_form_clusters_along_frequency_only(folder):
+    settings = {"cluster_z": 0.01}  # every feature is in a cluster
+    assert call(folder, "strata", "joined", **settings) == 0
+    (folder / "neighbours.tsv").write_text("one\tother\n")
+    assert call(folder, "strata", "apart", **settings) == 0
+    largest = [
+        pd.read_csv(folder / out / "strata_clusters.tsv", sep="\t")["features"].str.count(";").max() + 1
+        for out in ("joined", "apart")
+    ]
+    assert largest == [4, 2]
+
+
 def test_a_feature_with_a_place_but_no_column_is_told(folder, capsys):
     (folder / "axes.tsv").write_text("feature\tchannel\thz\nC3:8\tC3\t8\nFz:8\tFz\t8\n")
     assert "units.tsv: no such column; got Fz:8; allowed: half, subject" in fails(capsys, folder, "strata", "out")

@@ -62,9 +62,9 @@ rule strata_eeg:
 rule gate_eeg:
     input:
         epochs=rules.whiten_eeg.input,
-        units=expand(rules.units_eeg.output.tables, network=FIRST, allow_missing=True),
+        units=expand(rules.units_eeg.output.files, network=FIRST, allow_missing=True),
         others=expand(
-            rules.units_eeg.output.tables, network=NETWORKS[1:], allow_missing=True
+            rules.units_eeg.output.files, network=NETWORKS[1:], allow_missing=True
         ),
     output:
         table=report(
@@ -105,7 +105,7 @@ rule controls_eeg:
         epochs=rules.whiten_eeg.input,
         whitened=rules.train_eeg.input,
         gains=rules.whiten_eeg.output.gains,
-        units=expand(rules.units_eeg.output.tables, network=FIRST, allow_missing=True),
+        units=expand(rules.units_eeg.output.files, network=FIRST, allow_missing=True),
         # all of half A, then all of half B
         models=expand(
             rules.train_eeg.output.model,
@@ -152,10 +152,7 @@ rule controls_eeg:
 
 rule claims_eeg:
     input:
-        units=expand(rules.units_eeg.output.tables, network=FIRST, allow_missing=True),
-        description=expand(
-            rules.units_eeg.output.description, network=FIRST, allow_missing=True
-        ),
+        units=expand(rules.units_eeg.output.files, network=FIRST, allow_missing=True),
         maps=expand(
             rules.attribute_eeg.output.maps,
             network=FIRST,
@@ -168,7 +165,16 @@ rule claims_eeg:
             map=maps(FIRST),
             allow_missing=True,
         ),
-        checks=[rules.gate_eeg.output.checks, rules.controls_eeg.output.checks],
+        checks=[
+            rules.gate_eeg.output.checks,
+            rules.controls_eeg.output.checks,
+            *expand(
+                rules.attribute_eeg.output.checks,
+                network=FIRST,
+                half=HALVES,
+                allow_missing=True,
+            ),
+        ],
         truth=truth,
     output:
         claims=report(
@@ -177,7 +183,9 @@ rule claims_eeg:
             category="Evidence",
             labels={"table": "what may be claimed", "study": "{study}"},
         ),
+        in_time="results/{run}/{study}/claims/claims_time.tsv",
         naive="results/{run}/{study}/claims/naive.tsv",
+        naive_features="results/{run}/{study}/claims/naive_features.tsv",
         trust=report(
             "results/{run}/{study}/claims/trust.tsv",
             caption="../report/trust_eeg.rst",

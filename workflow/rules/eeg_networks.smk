@@ -64,6 +64,7 @@ rule attribute_eeg:
         maps="results/{run}/{study}/attribution/{network}/{half}/maps.npz",
         completeness="results/{run}/{study}/attribution/{network}/{half}/completeness.tsv",
         examples="results/{run}/{study}/attribution/{network}/{half}/examples.npz",
+        checks="results/{run}/{study}/attribution/{network}/{half}/attribute_checks.tsv",
         # One EDF+ file per recording; none is left of recordings that are no longer there.
         tracks=directory("results/{run}/{study}/attribution/{network}/{half}/tracks"),
         provenance="results/{run}/{study}/provenance/attribute_eeg_{network}_{half}.json",
@@ -100,13 +101,7 @@ rule units_eeg:
             name=["maps.npz", "completeness.tsv"],
         ),
     output:
-        tables=expand(
-            "results/{{run}}/{{study}}/units/{{network}}/{map}.tsv.gz", map=MAPS
-        ),
-        axes="results/{run}/{study}/units/{network}/axes.tsv",
-        axes_time="results/{run}/{study}/units/{network}/axes_time.tsv",
-        neighbours="results/{run}/{study}/units/{network}/neighbours.tsv",
-        description="results/{run}/{study}/units/{network}/units.json",
+        files=expand("results/{{run}}/{{study}}/units/{{network}}/{name}", name=UNITS),
         provenance="results/{run}/{study}/provenance/units_eeg_{network}.json",
     log:
         "results/{run}/{study}/logs/units_eeg_{network}.log",
@@ -121,7 +116,7 @@ rule units_eeg:
     params:
         epochs=lambda wildcards, input: folders(input.epochs),
         attribution=lambda wildcards, input: folders(input.maps),
-        out=subpath(output.axes, parent=True),
+        out=lambda wildcards, output: folders(output.files),
         settings=lambda wildcards: section(CONFIG.units_eeg),
         fingerprint=FINGERPRINT,
     shell:

@@ -34,6 +34,7 @@ rule report_eeg:
                 rules.attribute_eeg.output.maps,
                 rules.attribute_eeg.output.completeness,
                 rules.attribute_eeg.output.examples,
+                rules.attribute_eeg.output.checks,
                 rules.attribute_eeg.output.provenance,
             ]
         ),

@@ -109,7 +109,7 @@ def read_neighbours(axes: Path | None, neighbours: Path | None, *, features: Ite
         Table `feature` and one column per axis. Numbers are ordered, and a level is the neighbour of the next one that
         occurs; names are neighbours as `neighbours` says.
     neighbours : Path or None
-        Table of two columns, one pair of neighbouring names (channels) per line.
+        Table of two columns, one pair of neighbouring names (channels) per line, or none.
     features : iterable of str
         Features, in the order of the result.
 
@@ -129,7 +129,7 @@ def read_neighbours(axes: Path | None, neighbours: Path | None, *, features: Ite
             "two features have one place", where=axes, got=list(placed.index[placed.duplicated(keep=False)])[:2],
             do="give every feature its own place on the axes",
         )  # fmt: skip
-    pairs = [] if neighbours is None else _table(neighbours).iloc[:, :2].to_numpy(str).tolist()
+    pairs = [] if neighbours is None else _table(neighbours, fewest=0).iloc[:, :2].to_numpy(str).tolist()
     found = [_axis(placed[name], pairs) for name in placed.columns]
     return neighbour_pairs(np.stack([level for level, _ in found], axis=1), [axis for _, axis in found])
 
@@ -152,10 +152,10 @@ def _axis(column: pd.Series, pairs: list[list[str]]) -> tuple[NDArray[np.int64],
     return number, coo_array((np.ones(len(known), bool), (known[:, 0], known[:, 1])), shape=size).tocsr()
 
 
-def _table(path: Path) -> pd.DataFrame:
+def _table(path: Path, *, fewest: int = 1) -> pd.DataFrame:
     lines = list(numbered_lines(path, what="table", skip=()))
     columns = lines[0][1].split("\t") if lines else []
-    if len(lines) < 2 or len(set(columns)) < len(columns):
+    if len(lines) < 1 + fewest or len(set(columns)) < len(columns):
         raise complaint(
             "not a table with a header and rows",
             where=path,
