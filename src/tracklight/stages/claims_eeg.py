@@ -1,0 +1,191 @@
+"""Stage `claims-eeg`: what may be claimed: features significant in both attribution and power."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tracklight.eeg import claims
+from tracklight.eeg.claims import Truth
+from tracklight.eeg.halves import HALVES
+from tracklight.eeg.naive import pooled_epochs, without_strata
+from tracklight.eeg.report_level import MAPS_FILE, read_maps
+from tracklight.errors import complaint, existing_file
+from tracklight.files import write_text
+from tracklight.progress import log
+from tracklight.settings import load
+from tracklight.settings.claims_eeg import ClaimsEeg
+from tracklight.settings.strata import StrataEeg
+from tracklight.stages import checks, door
+from tracklight.stages.claims_summary import (
+    FILES,
+    IN_TIME,
+    MAIN,
+    PAIRS,
+    Compared,
+    claim_checks,
+    read_compared,
+    second_stratifiers,
+    summarise,
+)
+from tracklight.stages.gate_eeg import GATE
+from tracklight.stages.tables import write_table
+from tracklight.stages.units import read_units
+
+AXES = {MAIN: "axes.tsv", IN_TIME: "axes_time.tsv"}
+UNITS = ("attribution.tsv.gz", "epochs.tsv.gz", "units.json", *AXES.values())
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this stage."""
+    parser.add_argument("--units", type=Path, required=True, help="folder written by units-eeg")
+    parser.add_argument(
+        "--maps", type=Path, nargs=2, required=True, help="folders written by attribute-eeg, of both halves"
+    )
+    parser.add_argument(
+        "--strata",
+        nargs="+",
+        required=True,
+        help="NAME=FOLDER written by strata: attribution, power, attribution_time, power_time, and, within bins, "
+        "attribution.COLUMN, power.COLUMN",
+    )
+    parser.add_argument(
+        "--checks", type=Path, nargs="+", required=True, help="tables of checks of gate-eeg and controls-eeg"
+    )
+    parser.add_argument("--truth", type=Path, help="truth_maps.npz of a simulated study")
+    parser.add_argument("--strata-settings", default=None, help="the strata section (JSON or file)")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write")
+    door.add_shared_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Write `claims.tsv`, `claims_time.tsv`, `naive.tsv`, `naive_features.tsv`, `trust.tsv` and `claims.json`."""
+    settings = door.stage_settings(arguments, ClaimsEeg, section="claims_eeg")
+    strata = load(StrataEeg, arguments.strata_settings, section="strata")
+    folders = _folders(arguments.strata)
+    with door.recorded(arguments, "claims-eeg", settings, _inputs(arguments, folders)) as facts:
+        found = {name: read_compared(folder) for name, folder in folders.items()}
+        given = pd.concat([checks.read_checks(path) for path in arguments.checks], ignore_index=True)
+        truth = None if arguments.truth is None else claims.read_truth(arguments.truth)
+        passed = _gate(given, arguments.checks[0])
+        tables = {name: _claims(found, arguments.units, name, passed=passed) for name in PAIRS}
+        features = _naive_features(arguments, tables[MAIN], strata)
+        units = json.loads((arguments.units / "units.json").read_text(encoding="utf-8"))
+        summary = summarise(found, tables, units=units, truth=truth, passed=passed)
+        summary["cautions"] = given.loc[given["verdict"].isin(["fail", "warn"]), "check"].tolist()
+        named = {
+            "claims": tables[MAIN],
+            "claims_time": tables[IN_TIME],
+            "naive": _naive(tables[MAIN], features, alpha=strata.alpha, naive_q=settings.naive_q, truth=truth),
+            "naive_features": features,
+            "trust": _trust(given, summary, arguments.out),
+        }
+        for name, table in named.items():
+            write_table(arguments.out / f"{name}.tsv", table)
+        write_text(arguments.out / "claims.json", json.dumps(summary, indent=2) + "\n")
+        log.info("%s", summary["verdict"])
+        facts |= {name: summary[name] for name in ("verdict", "claims", "truth")}
+
+
+def _folders(given: list[str]) -> dict[str, Path]:
+    folders = dict[str, Path]()
+    for text in given:
+        name, _, folder = text.partition("=")
+        kind, _, column = name.partition(".")
+        known = name in (*PAIRS, *PAIRS.values()) or (kind in (MAIN, PAIRS[MAIN]) and column)
+        if not known or not folder or name in folders:
+            allowed = [*PAIRS, *PAIRS.values(), f"{MAIN}.COLUMN", f"{PAIRS[MAIN]}.COLUMN"]
+            raise complaint("unknown map", where="--strata", got=text, allowed=allowed, do="give each once")
+        folders[name] = Path(folder)
+    within = [f"{kind}.{column}" for column in second_stratifiers(folders) for kind in (MAIN, PAIRS[MAIN])]
+    missing = [name for name in (*PAIRS, *PAIRS.values(), *within) if name not in folders]
+    if missing:
+        raise complaint("a map is missing", where="--strata", got=list(folders), do=f"give {missing[0]}=FOLDER")
+    return folders
+
+
+def _inputs(arguments: argparse.Namespace, folders: dict[str, Path]) -> dict[str, str | Path]:
+    files: dict[str, Path] = {f"units/{name}": arguments.units / name for name in UNITS}
+    files |= {f"maps/{half}": folder / MAPS_FILE for half, folder in zip(HALVES, arguments.maps, strict=True)}
+    files |= {f"{name}/{file}": folder / file for name, folder in folders.items() for file in FILES}
+    files |= {f"checks/{number}": path for number, path in enumerate(arguments.checks)}
+    files |= {} if arguments.truth is None else {"truth": arguments.truth}
+    return {name: existing_file(path, what=name.split("/")[0]) for name, path in files.items()}
+
+
+def _gate(given: pd.DataFrame, where: Path) -> bool:
+    verdicts = given.loc[given["check"] == GATE, "verdict"].tolist()
+    if len(verdicts) != 1:
+        raise complaint(f"not one check {GATE!r}", where=where, got=len(verdicts), do="give gate_checks.tsv once")
+    return bool(verdicts[0] == "pass")
+
+
+def _claims(found: dict[str, Compared], units: Path, name: str, *, passed: bool) -> pd.DataFrame:
+    """Join both maps, and say what holds within the bins of each second stratifier."""
+    types: dict[str, Any] = dict.fromkeys(("feature", "channel", "band"), str)
+    axes = pd.read_csv(units / AXES[name], sep="\t", dtype=types, keep_default_na=False)
+    alpha = found[name].summary["alpha"]
+    table = claims.claims_table(axes, found[name].effects, found[PAIRS[name]].effects)
+    table = claims.with_claims(table, alpha=alpha, gate_passed=passed)
+    for column in second_stratifiers(found) if name == MAIN else []:
+        within = (found[f"{kind}.{column}"].effects for kind in (MAIN, PAIRS[MAIN]))
+        table[f"robust.{column}"] = claims.robust(claims.claims_table(axes, *within), alpha=alpha)
+    return table
+
+
+def _naive_features(arguments: argparse.Namespace, table: pd.DataFrame, settings: StrataEeg) -> pd.DataFrame:
+    """Ask the two usual analyses about each feature, on the same attributions."""
+    epochs = pd.read_csv(arguments.units / "epochs.tsv.gz", sep="\t", usecols=["row", "half", "label", "scale"])
+    values, labels = [], []
+    for half, folder in zip(HALVES, arguments.maps, strict=True):
+        maps, rows = read_maps(folder), epochs[epochs["half"] == half]
+        flat = maps.frequency.mean(0).reshape(len(maps.rows), -1)
+        if maps.rows.tolist() != rows["row"].tolist() or flat.shape[1] != len(table):
+            raise complaint("maps are not those of the units", where=folder, do="run units-eeg again")
+        values.append(flat / rows["scale"].to_numpy()[:, None])
+        labels.append(rows["label"].to_numpy() == 1)
+    difference, q = pooled_epochs(np.concatenate(values), np.concatenate(labels))
+    plain = settings.model_copy(update={"strata": [], "bin_column": None})
+    units = read_units(arguments.units / UNITS[0], plain, axes=arguments.units / AXES[MAIN])
+    theta, p = without_strata(
+        units.values, units.label, subject=units.subject, fold=units.fold,
+        permutations=settings.permutations, seed=settings.seed,
+    )  # fmt: skip
+    numbers = {"pooled_difference": difference, "pooled_q": q, "unstratified_theta": theta, "unstratified_p": p}
+    return table[["feature", "channel", "hz"]].assign(**numbers)
+
+
+def _naive(
+    table: pd.DataFrame, features: pd.DataFrame, *, alpha: float, naive_q: float, truth: Truth | None
+) -> pd.DataFrame:
+    """Count what each analysis would report; the last row is what claims rest on, the gate aside."""
+    analyses = [
+        ("pooled epochs, t-test", "attribution", "epoch", features["pooled_q"] <= naive_q),
+        ("subjects, not stratified", "attribution", "subject", features["unstratified_p"] <= alpha),
+        ("within strata", "attribution", "subject", table["p_attribution"] <= alpha),
+        ("within strata", "power", "subject", table["p_power"] <= alpha),
+        ("within strata", "attribution and power", "subject", table["p_both"] <= alpha),
+    ]
+    return pd.DataFrame(
+        {"analysis": analysis, "maps": maps, "unit": unit, "features": len(table), "significant": int(hit.sum())}
+        | ({} if truth is None else claims.count_hits(_places(table[hit]), truth))
+        for analysis, maps, unit, hit in analyses
+    )
+
+
+def _places(table: pd.DataFrame) -> Iterator[tuple[str, float]]:
+    return zip(table["channel"], table["hz"], strict=True)
+
+
+def _trust(given: pd.DataFrame, summary: dict[str, Any], out: Path) -> pd.DataFrame:
+    """Join all checks of the study: those given, then those of the claims."""
+    own = pd.DataFrame(claim_checks(summary), columns=given.columns)
+    table = pd.concat([given, own.astype(given.dtypes)], ignore_index=True)
+    twice = table.loc[table["check"].duplicated(), "check"].tolist()
+    if twice:
+        raise complaint("a check stands twice", where=out, got=twice[0], do="give every table once")
+    return table
