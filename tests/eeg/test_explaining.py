@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from tracklight.core.attribution import gradient
-from tracklight.core.projection import average_reference
+from tracklight.core.projection import average_reference, row_space, second_moment
 from tracklight.core.tape import Tape
 from tracklight.eeg.dataset import Epochs
 from tracklight.eeg.explaining import (
@@ -174,6 +174,16 @@ def test_frames_are_shared_between_bins_of_time_as_their_window_is():
     np.testing.assert_allclose(FORMS.time_s, [0.5, 1.5, 2.5, 3.5])
 
 
+def test_the_share_of_a_frame_in_a_bin_is_the_energy_of_its_window_there():
+    forms = make_forms(230, rate_hz=RATE, settings=AttributeEeg(time_bin_s=0.3, frame_s=0.4))
+    wanted = np.zeros((13, 8))
+    for frame in range(13):
+        for place in range(40):  # 20 samples of every frame stand before its centre
+            at = min(max(20 * frame - 20 + place, 0), 229)
+            wanted[frame, at // 30] += np.sin(np.pi * place / 40) ** 2 / 20
+    np.testing.assert_allclose(forms.shares, wanted, rtol=1e-9, atol=1e-12)
+
+
 @pytest.mark.parametrize(
     ("length", "rate", "width"), [(400, 100.0, 1.0), (401, 100.0, 1.0), (400, 100.0, 3.0), (333, 101.4, 0.7)]
 )
@@ -239,13 +249,18 @@ def test_batches_do_not_matter():
 
 def test_the_space_is_that_of_all_epochs_at_once():
     epochs = recordings({"a": 3, "b": 4}, referenced=True)
-    rows = np.array([0, 2, 3, 6])
+    rows = np.array([0, 2, 3, 4])  # one epoch of b, which is the louder, and three of a
     projection, rank = data_space(epochs, rows, tolerance=1e-5)
     assert rank == CHANNELS - 1
     np.testing.assert_allclose(projection, average_reference(CHANNELS), atol=1e-6)
     full, rank = data_space(recordings({"a": 3, "b": 4}), rows, tolerance=1e-5)
     assert rank == CHANNELS
     np.testing.assert_allclose(full, np.eye(CHANNELS), atol=1e-12)
+    moment = second_moment(torch.from_numpy(recordings({"a": 3, "b": 4}).signals(rows)))
+    level = float(torch.linalg.eigvalsh(moment)[1] / torch.linalg.eigvalsh(moment)[2]) + 1e-9
+    first, rank = data_space(recordings({"a": 3, "b": 4}), rows, tolerance=level)
+    assert rank == 1
+    np.testing.assert_allclose(first, row_space(moment, rank=1), atol=1e-9)
 
 
 def test_every_subject_is_explained_by_its_own_filter_and_every_row_once():
