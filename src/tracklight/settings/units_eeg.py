@@ -13,5 +13,5 @@ class UnitsEeg(Settings):
         ge=0,
         le=180,
         description="channels are neighbours up to this angle, seen from the middle of the head (degrees): 45 joins "
-        "the next of a 10-20 cap along its rows and columns, 28 those of a 10-10 cap",
+        "the next of a 10-20 cap along its rows and columns, 22 those of a 10-10 cap",
     )

@@ -182,9 +182,8 @@ def _tables(halves: Sequence[Half], axes: dict[str, pd.DataFrame], where: str | 
 
 
 def _neighbours(epochs: Epochs, maps: Maps, settings: UnitsEeg) -> pd.DataFrame:
-    """Pairs of channels, every channel beside itself first, and of bands that follow each other."""
-    pairs = [(name, name) for name in epochs.channels]
-    pairs += neighbours(epochs.channels, within_deg=settings.neighbour_deg)
+    """Pairs of channels, and of bands that follow each other."""
+    pairs = neighbours(epochs.channels, within_deg=settings.neighbour_deg)
     limits = {name: ends for name, ends in zip(maps.bands, maps.band_hz, strict=True) if name != report_level.REST}
     ordered = sorted(limits, key=lambda name: limits[name][0])
     pairs += [(a, b) for a, b in pairwise(ordered) if limits[a][1] == limits[b][0]]
