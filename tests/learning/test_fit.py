@@ -109,6 +109,15 @@ def test_a_state_of_other_measurements_or_windows_is_not_gone_on_with(examples, 
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), resumed.parameters(), strict=True))
 
 
+def test_a_resume_file_of_another_signal_is_not_used(examples, rows, tmp_path):
+    trained(examples, rows, tmp_path / "resume.pt", epochs=2)
+    torch.save(torch.load(tmp_path / "resume.pt"), tmp_path / "killed.pt")
+    other = replace(examples, data=3 - examples.data)
+    resumed, _ = trained(other, rows, tmp_path / "killed.pt", epochs=2)
+    fresh, _ = trained(other, rows, tmp_path / "fresh.pt", epochs=2)
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), resumed.parameters(), strict=True))
+
+
 def test_a_resume_file_of_other_settings_is_not_used(examples, rows, tmp_path):
     trained(examples, rows, tmp_path / "resume.pt", epochs=2)
     _, progress = trained(examples, rows, tmp_path / "resume.pt", epochs=3)

@@ -22,6 +22,7 @@ from tracklight.progress import log, track
 from tracklight.settings import Loop
 
 Row = dict[str, float | int]
+WINDOWS_OF_IDENTITY = 64
 
 
 @dataclass
@@ -211,11 +212,15 @@ def _pearson(a: Tensor, b: Tensor) -> float:
 
 
 def _identity(how: str, examples: Examples, rows: dict[str, Tensor]) -> str:
-    """Tell what a state belongs to: how it is trained, and the windows and measurements it learns from."""
+    """Tell what a state belongs to: how it is trained, and the windows and measurements it learns from.
+
+    Of the signal a few windows count: another genome, or epochs filtered otherwise, differ everywhere.
+    """
     digest = hashlib.sha256(how.encode())
-    for tensor in (examples.start, examples.reverse, examples.targets):
-        for chosen in rows.values():
-            digest.update(tensor[chosen].cpu().numpy().tobytes())
+    for chosen in rows.values():
+        spread = chosen[:: max(1, len(chosen) // WINDOWS_OF_IDENTITY)]
+        for tensor in (examples.start[chosen], examples.reverse[chosen], examples.targets[chosen], examples.x(spread)):
+            digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 

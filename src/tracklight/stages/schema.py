@@ -87,6 +87,8 @@ def _allowed(field: dict[str, Any]) -> str:
         return f"`{field['const']}`"
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
+    if "prefixItems" in field:
+        return "list of two: " + ", ".join(map(_allowed, field["prefixItems"]))
     if field["type"] == "array":
         return f"list of {_allowed(field['items'])}"
     if field["type"] == "object":
