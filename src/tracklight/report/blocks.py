@@ -17,6 +17,14 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """A heading inside a section."""
+
+    text: str
+    kind: str = "heading"
+
+
+@dataclass(frozen=True)
 class Cell:
     """One cell of a table: what is shown, what it sorts by, and where it links to."""
 
@@ -73,7 +81,7 @@ class Items:
     kind: str = "items"
 
 
-Block = Text | Table | Picture | Items
+Block = Text | Heading | Table | Picture | Items
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def files_section(run: RunFolder, *, page: Path) -> Section:
     for name, about in (FILES | tracks).items():
         if name in sizes:
             link = Path(os.path.relpath((run.path / name).resolve(), page.resolve().parent)).as_posix()
-            rows.append([Cell(name, name, href=link), words(about), Cell(_size(sizes[name]), sizes[name])])
+            rows.append([Cell(name, name, href=link), words(about), Cell(size_words(sizes[name]), sizes[name])])
     return Section("files", "Files", [Table("Files of this run", ["file", "content", "size"], rows)])
 
 
@@ -49,7 +49,8 @@ def _track(name: str) -> str:
     return f"{before}{TRACKS.get(kind, kind)}{f', {strand} strand' if strand else ''} (bigWig)"
 
 
-def _size(n: int) -> str:
+def size_words(n: int) -> str:
+    """Word the size of a file (bytes)."""
     return f"{n / 1e6:.1f} MB" if n >= 1e5 else f"{n / 1e3:.1f} kB"
 
 

@@ -1,14 +1,11 @@
-"""The page: one self-contained HTML file that asks nobody for anything."""
+"""The page of a run on DNA."""
 
-import base64
-import hashlib
 from pathlib import Path
-
-import jinja2
 
 from tracklight import __version__
 from tracklight.report.blocks import Section
 from tracklight.report.deletion import deletion_section
+from tracklight.report.document import document
 from tracklight.report.field import field_section
 from tracklight.report.findings import (
     candidates_section,
@@ -28,8 +25,6 @@ from tracklight.report.shortcuts import shortcut_badge, shortcuts_section
 from tracklight.report.trust import trust_section, trust_sentence
 from tracklight.settings import Candidates, Report
 
-HERE = Path(__file__).parent
-
 
 def render(run: RunFolder, settings: Report, *, page: Path) -> str:
     """Render the page of a run.
@@ -46,20 +41,14 @@ def render(run: RunFolder, settings: Report, *, page: Path) -> str:
     Returns
     -------
     str
-        HTML; styles, script and images are inside, and the content-security policy forbids any request.
+        HTML that makes no request.
     """
-    style, script = ((HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    template = _environment().get_template("page.html")
-    return template.render(
-        title=settings.title,
-        about=settings.about,
+    return document(
+        settings.title,
+        settings.about,
         badge=shortcut_badge(run),
         summary=_summary(run),
         sections=_sections(run, settings, page),
-        version=__version__,
-        policy=_policy(style, script),
-        style=style,
-        script=script,
     )
 
 
@@ -100,25 +89,3 @@ def _kind(run: RunFolder) -> str:
     """Return what the run calls its candidates, from the record of the stage that made them."""
     record = run.provenance().get("candidates", {})
     return str(record.get("settings", {}).get("kind") or Candidates.model_fields["kind"].default)
-
-
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _policy(style: str, script: str) -> str:
-    """Allow this style, this script and inline images; nothing else, and no request at all."""
-    return (
-        f"default-src 'none'; img-src data:; style-src '{_digest(style)}'; script-src '{_digest(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _digest(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -4,12 +4,15 @@ A folder may hold more than the run: seeds, shards and parts of an earlier confi
 """
 
 import json
-from collections.abc import Iterable
+import zipfile
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from tracklight.errors import complaint, existing_file
 from tracklight.report.blocks import Picture
@@ -18,6 +21,7 @@ from tracklight.report.style import DPI, data_uri
 CSS_DPI = 96
 
 TEXT = ["chrom", "contig", "name", "group", "nearest_gene", "filter", "strand", "target", "track", "nuisance"]
+TEXT += ["subject", "report", "stage", "half", "feature", "channel"]
 NAMES = dict.fromkeys(TEXT, str)  # a name may look like a number
 
 
@@ -25,6 +29,7 @@ NEEDED = {
     "windows/windows.json": "description of the windows",
     "windows/windows.tsv.gz": "index of the windows",
 }
+PAGES = ("report", "report_eeg")  # stages whose record is written after the page
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,23 @@ class RunFolder:
             raise complaint("not a JSON object", where=path, got=type(found).__name__)
         return found
 
+    def arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
+        """Read the arrays of an `.npz`, or return None when it was not given; a damaged one is an `InputError`."""
+        if name not in self.files:
+            return None
+        path = self.path / name
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, zipfile.BadZipFile) as error:
+            raise complaint("not arrays", where=path, got=error, do="run the stage that writes it again") from None
+
+    def within(self, folder: str) -> "RunFolder":
+        """Return one folder of the run, its files named from there."""
+        names = (PurePosixPath(name) for name in self.files)
+        inside = frozenset(name.relative_to(folder).as_posix() for name in names if name.is_relative_to(folder))
+        return RunFolder(self.path / folder, inside)
+
     def picture(self, name: str, *, alt: str, caption: str, anchor: str = "") -> Picture | None:
         """Read a PNG that a file of the run names, at the size it was drawn for; None when it is not there."""
         path = self.path / name
@@ -86,12 +108,13 @@ class RunFolder:
         return sorted(name for name in self.files if PurePosixPath(name).match(pattern))
 
     def provenance(self) -> dict[str, dict[str, Any]]:
-        """Read the record of every stage, keyed by file name, in the order of finishing.
+        """Read the record of every stage, keyed by its path without `provenance`, in the order of finishing.
 
         The record of the page itself is left out: it is written after the page, and belongs to an earlier one.
         """
-        stages = {Path(name).stem: name for name in self.matching("provenance/*.json")}
-        records = {stage: self.facts(name) or {} for stage, name in stages.items() if stage != "report"}
+        paths = [PurePosixPath(name) for name in self.matching("*.json")]
+        stages = {_stage(path): str(path) for path in paths if "provenance" in path.parts and path.stem not in PAGES}
+        records = {stage: self.facts(name) or {} for stage, name in stages.items()}
         return dict(sorted(records.items(), key=lambda item: (str(item[1].get("finished", "")), item[0])))
 
     def joined(self) -> str:
@@ -99,7 +122,7 @@ class RunFolder:
         return json.dumps(self.provenance(), indent=2) + "\n"
 
 
-def open_run(path: Path, files: Iterable[str | Path]) -> RunFolder:
+def open_run(path: Path, files: Iterable[str | Path], *, needed: Mapping[str, str] = NEEDED) -> RunFolder:
     """Open a results folder.
 
     Parameters
@@ -107,7 +130,9 @@ def open_run(path: Path, files: Iterable[str | Path]) -> RunFolder:
     path : Path
         The folder.
     files : iterable of path
-        What of it belongs to the run; `windows/windows.json` and `windows/windows.tsv.gz` at least.
+        What of it belongs to the run.
+    needed : mapping of str to str
+        Files that must be among them, and what each is.
 
     Raises
     ------
@@ -117,7 +142,7 @@ def open_run(path: Path, files: Iterable[str | Path]) -> RunFolder:
     if not path.is_dir():
         raise complaint("run folder not found", where=path, do="give the folder results/<run>")
     names = frozenset(_inside(path, Path(file)) for file in files)
-    for name, what in NEEDED.items():
+    for name, what in needed.items():
         existing_file(path / name, what=what)
         if name not in names:
             raise complaint(f"{what} is not among the files of the run", where=path / name, do="add it to --files")
@@ -130,6 +155,10 @@ def _inside(folder: Path, file: Path) -> str:
     if not file.is_file():
         raise complaint("file of the run not found", where=file, do="run the stage that writes it")
     return file.resolve().relative_to(folder.resolve()).as_posix()
+
+
+def _stage(path: PurePosixPath) -> str:
+    return "/".join(part for part in path.with_suffix("").parts if part != "provenance")
 
 
 def _by_number(name: str) -> tuple[int, str]:

@@ -142,7 +142,7 @@ def training_section(run: RunFolder) -> Section:
     title, curves = "Training", run.curves()
     if not curves:
         return absent("training", title, "This run has no training curves.")
-    rows = [_network(name, table) for name, table in curves.items()]
+    rows = [network_row(name, table) for name, table in curves.items()]
     columns = ["network", "epochs", "kept epoch", "validation loss", "validation r", "seconds"]
     picture = Picture(
         figure_uri(training_figure(curves)),
@@ -152,7 +152,8 @@ def training_section(run: RunFolder) -> Section:
     return Section("training", title, [Table("Training of each network", columns, rows), picture])
 
 
-def _network(name: str, table: pd.DataFrame) -> list[Cell]:
+def network_row(name: str, table: pd.DataFrame) -> list[Cell]:
+    """Return one network's row of the training table: epochs, the one that was kept, its loss and r, and seconds."""
     best = table[table["best"].astype(bool)].tail(1)
     kept = [best[column].max() for column in ("epoch", "validation_loss", "validation_pearson")]
     return [words(name), number(len(table)), *map(number, kept), number(table["seconds"].sum(), digits=1)]

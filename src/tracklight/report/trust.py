@@ -18,16 +18,24 @@ def trust_section(run: RunFolder) -> Section:
     title, table = "Can the light be trusted?", run.table("trust.tsv")
     if table is None or not len(table):
         return absent("trust", title, "No check was made.")
+    blocks: list[Block] = [Text(trust_sentence(table), strong=True), Text(HOW)]
+    return Section("trust", title, [*blocks, *check_tables(table, source="trust.tsv")])
+
+
+def check_tables(table: pd.DataFrame, *, source: str) -> list[Table]:
+    """Return the checks with a verdict, the worst first, and apart from them the numbers without threshold.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Rows of `trust.tsv`.
+    source : str
+        What the captions call its file.
+    """
     judged = table[table["verdict"].isin(JUDGED)]
     worst_first = judged.sort_values("verdict", key=lambda verdict: -verdict.map(JUDGED.index), kind="stable")
-    blocks: list[Block] = [Text(trust_sentence(table), strong=True), Text(HOW)]
-    for rows, caption in (
-        (worst_first, "Checks with a verdict"),
-        (table.drop(judged.index), "Numbers without threshold"),
-    ):
-        if len(rows):
-            blocks.append(_table(rows, caption=f"{caption}, with 95% intervals (trust.tsv)"))
-    return Section("trust", title, blocks)
+    parts = ((worst_first, "Checks with a verdict"), (table.drop(judged.index), "Numbers without threshold"))
+    return [_table(rows, caption=f"{caption}, with 95% intervals ({source})") for rows, caption in parts if len(rows)]
 
 
 def trust_sentence(table: pd.DataFrame) -> str:

@@ -13,7 +13,7 @@ from tracklight.settings import LARGEST, Attribute, Settings, load
 
 T = TypeVar("T", bound=Settings)
 MOST_THREADS = 1024
-OUT_IS_A_FILE = ("attribute", "evaluate-elements", "trust", "report", "strata-null")  # the other stages write a folder
+OUT_IS_A_FILE = ("attribute", "evaluate-elements", "trust", "report", "report-eeg", "strata-null")  # others: a folder
 
 
 def whole_number(first: int, last: int = LARGEST) -> Callable[[str], int]:

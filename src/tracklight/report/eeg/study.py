@@ -1,0 +1,89 @@
+"""The studies of a run as the page reads them: one folder each, side by side."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import pandas as pd
+
+from tracklight.errors import complaint
+from tracklight.report.run_folder import RunFolder
+
+EPOCHS = "epochs/epochs.json"
+HALVES = ("A", "B")
+ENSEMBLE = "network"  # what the gate calls the trained networks together
+PASSED = "gate: within-stratum AUC"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One study of a run.
+
+    Attributes
+    ----------
+    name : str
+        What the configuration calls it.
+    folder : RunFolder
+        Its files.
+    network : str
+        The network that claims rest on; empty when none was explained.
+    """
+
+    name: str
+    folder: RunFolder
+    network: str
+
+    def strata(self, part: str, *, of: str = "attribution") -> pd.DataFrame | None:
+        """Return a table of the stage `strata`, by its name without suffix, of one map."""
+        return self.folder.table(f"strata/{self.network}/{of}/{part}.tsv")
+
+    def strata_facts(self, *, of: str = "attribution") -> dict[str, Any] | None:
+        """Return the summary of the stage `strata` of one map."""
+        return self.folder.facts(f"strata/{self.network}/{of}/strata.json")
+
+    def epochs(self) -> pd.DataFrame | None:
+        """Return the index of epochs."""
+        return self.folder.table("epochs/epochs.tsv.gz")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what `prepare-eeg` says of the epochs."""
+        return self.folder.facts(EPOCHS) or {}
+
+    def gate(self) -> pd.DataFrame | None:
+        """Return the decoders of the gate."""
+        return self.folder.table("gate/gate.tsv")
+
+    def claims(self) -> pd.DataFrame | None:
+        """Return the claims, one row per feature, an empty text where nothing is claimed."""
+        table = self.folder.table("claims/claims.tsv")
+        return None if table is None else table.assign(claim=table["claim"].astype(object).fillna("").astype(str))
+
+    def passed(self) -> bool | None:
+        """Say whether the gate was passed; None when it was not measured."""
+        checks = self.folder.table("gate/gate_checks.tsv")
+        if checks is None:
+            return None
+        verdicts = checks.loc[checks["check"].str.startswith(PASSED), "verdict"]
+        return None if verdicts.empty else bool((verdicts == "pass").all())
+
+    def label(self) -> str:
+        """Return how the page calls the label 1."""
+        labels = self.facts().get("labels") or {}
+        named = [name for name, value in labels.items() if value == 1]
+        return named[0] if len(named) == 1 and named[0] != "1" else "label 1"
+
+
+def open_studies(run: RunFolder) -> list[Study]:
+    """Find the studies of a run, by name; a run without any is an `InputError`."""
+    names = sorted(PurePosixPath(name).parts[0] for name in run.files if name.endswith(f"/{EPOCHS}"))
+    if not names:
+        raise complaint("no study among the files of the run", where=run.path, allowed=f"*/{EPOCHS}, and what follows")
+    return [Study(name, run.within(name), _network(run.within(name))) for name in names]
+
+
+def _network(folder: RunFolder) -> str:
+    """Return the network that claims rest on: the explained one that the gate does not list as a further decoder."""
+    explained = sorted({PurePosixPath(name).parts[1] for name in folder.matching("strata/*/attribution/strata.tsv")})
+    gate = folder.table("gate/gate.tsv")
+    others = set() if gate is None else set(gate["decoder"].astype(str))
+    return next((name for name in explained if name not in others), explained[0] if explained else "")

@@ -1,0 +1,220 @@
+import json
+import re
+import shutil
+from collections.abc import Callable
+from functools import partial
+from html import unescape
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tracklight.errors import InputError
+from tracklight.report.blocks import Section, Text
+from tracklight.report.eeg.awakening import awakening_section
+from tracklight.report.eeg.data import training_section
+from tracklight.report.eeg.examples import examples_section
+from tracklight.report.eeg.gate import gate_section
+from tracklight.report.eeg.maps import maps_section
+from tracklight.report.eeg.page import render
+from tracklight.report.eeg.split import split_section
+from tracklight.report.eeg.study import Study, open_studies
+from tracklight.report.eeg.topography import topography_section
+from tracklight.report.run_folder import RunFolder, open_run
+from tracklight.settings.report_eeg import ReportEeg
+
+SETTINGS = ReportEeg(title="A <toy> run", about="Toy nights.", citation=["Someone 2030. A toy."], top_n=4)
+
+
+class Outline(HTMLParser):
+    """Collects what a browser would ask for and what a screen reader would need."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.headings, self.asked, self.images, self.open = [], [], [], []
+        self.captions = self.tables = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        named = dict(attrs)
+        self.asked += [named[key] for key in ("src", "srcset", "data") if key in named]
+        self.asked += [named["href"]] if tag == "link" else []
+        self.images += [named] if tag == "img" else []
+        self.tables += tag == "table"
+        self.captions += tag == "caption"
+        if tag not in ("meta", "link", "img", "input"):
+            self.open.append(tag)
+        if tag == "h2":
+            self.headings.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "h2":
+            self.headings[-1] += data
+
+
+def listed(run: Path, *, without: str = " ") -> RunFolder:
+    """A run that lists every file of its folder, but those whose path holds a text."""
+    return open_run(run, [path for path in run.rglob("*") if path.is_file() and without not in str(path)], needed={})
+
+
+def page(run: Path, *, without: str = " ") -> str:
+    return render(listed(run, without=without), SETTINGS, page=run / "report.html")
+
+
+@pytest.fixture(scope="module")
+def html(whole_run: Path) -> str:
+    return page(whole_run)
+
+
+def test_page_asks_for_nothing_but_its_own_data_uris(html: str) -> None:
+    outline = Outline(html)
+    assert len(outline.images) == 15
+    assert all(address.startswith("data:") for address in outline.asked)
+    assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", html)
+    assert "default-src 'none'; img-src data:;" in unescape(html)
+
+
+def test_every_element_is_closed_and_every_table_and_image_is_described(html: str) -> None:
+    outline = Outline(html)
+    assert outline.open == []
+    assert outline.tables == outline.captions > 15
+    assert all(image["alt"] for image in outline.images)
+
+
+def test_headings_come_in_reading_order(html: str) -> None:
+    assert Outline(html).headings == [
+        "Content or company?",
+        "Is anything decoded within sleep stages?",
+        "What the evidence is made of",
+        "Where the evidence lies",
+        "When before the awakening",
+        "Over the head",
+        "Single epochs",
+        "Would another network, label or signal give the same?",
+        "Recordings, reports and epochs",
+        "Training",
+        "Methods",
+        "Files",
+        "Provenance",
+        "Please cite",
+    ]
+
+
+def test_same_run_gives_the_same_page(whole_run: Path, html: str) -> None:
+    assert page(whole_run) == html
+
+
+def test_headline_is_the_confound_share_of_the_strata(whole_run: Path, html: str) -> None:
+    for name in ("content", "no_content"):
+        share = json.loads((whole_run / name / "strata/conv/attribution/strata.json").read_text())["confound_share"]
+        worded = f"{name}: {share['value']:.1%} ({share['low']:.1%} to {share['high']:.1%}) of the evidence for flying"
+        assert worded in html
+
+
+def test_study_that_passes_the_gate_says_where_its_content_is(html: str) -> None:
+    assert "Claimed as content: P4 31–33 Hz (more evidence)" in html
+    assert "Simulated, so the truth is known: 3 of 3 planted bins found, no claims outside." in html
+    assert "3 features of 21 claimed as content: P4 31–33 Hz" in html
+    assert "3 of 3 also hold within bins of depth." in html
+
+
+def test_study_that_fails_the_gate_claims_nothing_and_says_so_in_every_section_on_maps(html: str) -> None:
+    assert '<p class="badge" role="alert">no_content: no within-stage decoding; maps not interpretable.</p>' in html
+    assert "however well it looks when stages are ignored (AUC up to 0.73)" in html
+    sections = {part.split('"')[0]: part for part in html.split('<section id="')[1:]}
+    for name in ("maps", "time", "head", "examples"):
+        assert "no_content: no within-stage decoding; maps not interpretable." in sections[name]
+
+
+def test_decoders_stand_within_strata_beside_without_and_company_apart(html: str) -> None:
+    gate = html.split('<section id="gate"')[1].split("</section>")[0]
+    assert "0.97 (0.91 to 1.00)" in gate
+    assert "what is no content, within strata" in gate
+    decoders, *company = gate.split("what is no content, within strata")
+    assert "placebo: REM" not in decoders
+    assert "placebo: REM" in "".join(company)
+
+
+def test_texts_of_the_user_and_names_in_the_tables_are_escaped(run_folder: Path) -> None:
+    shutil.rmtree(run_folder / "no_content")
+    hostile = '<script>alert("x")</script>'
+    for path in (run_folder / "content").rglob("*.tsv"):
+        path.write_text(path.read_text().replace("O2", hostile).replace("s03", "'><b>"))
+    facts = run_folder / "content/epochs/epochs.json"
+    facts.write_text(facts.read_text().replace("O2", hostile.replace('"', "'")).replace("flying", "<i>fly</i>"))
+    html = page(run_folder)
+    assert "<script>alert" not in html
+    assert "<b>" not in html
+    assert "<i>" not in html
+    assert "&lt;script&gt;alert" in html
+    assert "&lt;toy&gt;" in html
+
+
+@pytest.mark.parametrize(
+    ("without", "section", "sentence"),
+    [
+        ("/gate/", gate_section, "This run has no gate: no decoder was judged."),
+        ("/strata/", split_section, "This run has no split of the evidence."),
+        (
+            "claims.tsv",
+            partial(maps_section, top_n=4),
+            "This run has no claims, so no map of attribution beside power.",
+        ),
+        ("claims.tsv", topography_section, "This run has no claims, so no map over the head."),
+        ("attribution_time", awakening_section, "This run has no map by time to the awakening."),
+        ("examples.npz", partial(examples_section, per_half=1), "This run kept no example epochs."),
+        ("metrics.tsv", training_section, "This run has no training curves."),
+    ],
+)
+def test_section_without_its_files_says_why_it_is_empty(
+    whole_run: Path, without: str, section: Callable[[list[Study]], Section], sentence: str
+) -> None:
+    blocks = section(open_studies(listed(whole_run, without=without))).blocks
+    assert [block.text for block in blocks if isinstance(block, Text)] == [sentence]
+
+
+def test_run_with_nothing_but_epochs_still_has_a_page(whole_run: Path, tmp_path: Path) -> None:
+    epochs = [path for path in whole_run.rglob("epochs/*") if path.is_file()]
+    html = render(open_run(whole_run, epochs, needed={}), SETTINGS, page=tmp_path / "report.html")
+    assert "This run has no controls and no checks." in html
+    assert "The evidence was not split. The gate was not measured. No claims were drawn." in html
+    assert Outline(html).open == []
+
+
+def test_run_without_a_study_is_one_line(whole_run: Path) -> None:
+    with pytest.raises(InputError, match=r"no study among the files of the run; allowed: \*/epochs/epochs.json"):
+        page(whole_run, without="epochs.json")
+
+
+def test_damaged_arrays_are_one_line(run_folder: Path) -> None:
+    (run_folder / "content/attribution/conv/A/examples.npz").write_bytes(b"PK no zip")
+    with pytest.raises(InputError, match=r"examples.npz: not arrays"):
+        examples_section(open_studies(listed(run_folder)), per_half=1)
+
+
+def test_links_lead_to_files_of_the_run(html: str, whole_run: Path) -> None:
+    links = [unescape(link) for link in re.findall(r'href="([^"#]+)"', html) if not link.startswith("data:")]
+    assert len(links) > 20
+    assert all((whole_run / link).is_file() for link in links)
+
+
+def test_records_of_two_studies_do_not_hide_each_other(whole_run: Path) -> None:
+    records = listed(whole_run).provenance()
+    assert "content/train_eeg_conv_A_seed0" in records
+    assert "no_content/train_eeg_conv_A_seed0" in records
+
+
+def test_methods_name_the_steps_that_the_networks_were_trained_for(html: str) -> None:
+    assert "conv; 250 steps of AdamW" in html
+
+
+def test_counts_of_the_data_are_those_of_the_index(whole_run: Path, html: str) -> None:
+    epochs = pd.read_csv(whole_run / "content/epochs/epochs.tsv.gz", sep="\t")
+    half = epochs[epochs["split"] == "A"]
+    ones = int((half.drop_duplicates(["contig", "report"])["label"] == 1).sum())
+    assert f'data-value="{ones}">{ones} ({ones / 72:.1%})' in html
+    assert "flat channel" in html
