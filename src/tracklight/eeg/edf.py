@@ -42,8 +42,8 @@ def write_recording(
     unit : str
         Physical unit, as `uV`.
     limit : float
-        The samples are stored between `-limit` and `limit`, in steps of `limit / 32767`. A fraction keeps 0 exact when
-        it is a power of two that the eight characters of the header can hold.
+        The samples are stored between `-limit` and `limit`, in steps of `limit / 32767`. 0 is read back as 0 where the
+        eight characters of the header hold the limit exactly.
     annotations : iterable of EdfAnnotation
         Events: onset (s), duration (s) or None, text.
 
