@@ -89,8 +89,10 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(examples, rows, 
     assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
 
 
-@pytest.mark.parametrize("changed", ["targets", "start"])
-def test_a_state_of_other_measurements_or_windows_is_not_gone_on_with(examples, rows, tmp_path, monkeypatch, changed):
+@pytest.mark.parametrize("changed", ["data", "targets", "start"])
+def test_a_state_of_another_signal_or_other_measurements_or_windows_is_not_gone_on_with(
+    examples, rows, tmp_path, monkeypatch, changed
+):
     note, calls = fit_module._note, []
 
     def killed_in_the_third_epoch(*arguments, **options):
@@ -106,15 +108,6 @@ def test_a_state_of_other_measurements_or_windows_is_not_gone_on_with(examples, 
     others = replace(examples, **{changed: getattr(examples, changed).flip(0)})
     resumed, _ = trained(others, rows, tmp_path / "killed.pt")
     fresh, _ = trained(others, rows, tmp_path / "fresh.pt")
-    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), resumed.parameters(), strict=True))
-
-
-def test_a_resume_file_of_another_signal_is_not_used(examples, rows, tmp_path):
-    trained(examples, rows, tmp_path / "resume.pt", epochs=2)
-    torch.save(torch.load(tmp_path / "resume.pt"), tmp_path / "killed.pt")
-    other = replace(examples, data=3 - examples.data)
-    resumed, _ = trained(other, rows, tmp_path / "killed.pt", epochs=2)
-    fresh, _ = trained(other, rows, tmp_path / "fresh.pt", epochs=2)
     assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), resumed.parameters(), strict=True))
 
 
