@@ -1,8 +1,8 @@
 """How often is something found where nothing is? A linear decoder whose label keeps company with REM sleep.
 
 Subjects are split in two; a ridge decoder is trained on one half and its attribution (weight x input) tested on the
-other, both ways. Epochs of one report share a label and part of their noise, as they do in sleep. The power that the
-decoder reads is tested alike; a claim needs both.
+other, both ways. Epochs of one report share a label and part of their noise, as they do in sleep. Divided by its own
+standard deviation a weight times the input is the input up to its sign: the map of power errs in the same data sets.
 """
 
 from pathlib import Path
@@ -84,7 +84,6 @@ def direction(data, train, *, seed):
     parts = decompose(design, values.sum(1, keepdims=True))
     return {
         "p_max": p_max,
-        "p_power": largest_p(design, x[held].mean(1), seed=seed),
         "cluster": cluster,
         "stages": p_values(apart[0], drawn, observed=apart[1]).min(),
         "auc_p": stratified_auc(design, values.sum(1), drawn=drawn)[1],
@@ -98,8 +97,6 @@ def one_data_set(confound, content, seed):
     data = simulate(np.random.default_rng([seed, 10 * confound]), confound=confound, content=content)
     ab, ba = (direction(data, half, seed=seed) for half in (np.arange(0, 6), np.arange(6, 12)))
     either, every = tests.cross_fit([ab["p_max"], ba["p_max"]])
-    power, _ = tests.cross_fit([ab["p_power"], ba["p_power"]])
-    claimed = np.maximum(either, power)
     outside = np.ones(len(either), bool)
     if content:
         outside[PLANTED] = False
@@ -110,14 +107,11 @@ def one_data_set(confound, content, seed):
         "stratified_one_direction": (ab["p_max"][outside] <= ALPHA).any(),
         "stratified_cross_fit": (either[outside] <= ALPHA).any(),
         "stratified_every_direction": (every[outside] <= ALPHA).any(),
-        "power_cross_fit": (power[outside] <= ALPHA).any(),
-        "attribution_and_power": (claimed[outside] <= ALPHA).any(),
         "clusters_one_direction": ab["cluster"] <= ALPHA,
         "stages_differ": ab["stages"] <= ALPHA,
         "gate_both_directions": max(ab["auc_p"], ba["auc_p"]) <= ALPHA,
         "sensitivity_one_direction": (ab["p_max"][inside] <= ALPHA).mean() if content else np.nan,
         "sensitivity_cross_fit": (either[inside] <= ALPHA).mean() if content else np.nan,
-        "sensitivity_attribution_and_power": (claimed[inside] <= ALPHA).mean() if content else np.nan,
         "confound_share": ab["share"],
     }
 
@@ -163,15 +157,7 @@ def bound(data_sets):
 
 
 @pytest.mark.parametrize(
-    "test",
-    [
-        "stratified_one_direction",
-        "stratified_cross_fit",
-        "stratified_every_direction",
-        "power_cross_fit",
-        "attribution_and_power",
-        "clusters_one_direction",
-    ],
+    "test", ["stratified_one_direction", "stratified_cross_fit", "stratified_every_direction", "clusters_one_direction"]
 )
 def test_without_content_the_stratified_test_errs_no_more_often_than_it_says(table, test):
     null = table[table["content"] == 0]
@@ -192,8 +178,6 @@ def test_the_gate_in_both_directions_stays_shut_without_content(table):
 def test_content_is_found_where_it_is_and_nowhere_else(table):
     content = table[table["content"] > 0].iloc[0]
     assert content["sensitivity_one_direction"] > 0.8, table.to_string()
-    assert content["sensitivity_attribution_and_power"] > 0.8, table.to_string()
-    assert content["attribution_and_power"] <= bound(content["data_sets"]), table.to_string()
     assert content["stratified_one_direction"] <= bound(content["data_sets"]), table.to_string()
     assert content["gate_both_directions"] > 0.9, table.to_string()
 
