@@ -155,7 +155,7 @@ def test_simple_decoders_find_what_was_planted_for_them(found):
     assert auc["band power"] > 0.85
     assert auc["without eyes and muscle"] > 0.85
     assert 0.3 < auc["eyes and muscle"] < 0.65
-    assert found.loc[("eyes and muscle", "both"), "unstratified"] > 0.6  # stages alone
+    assert (found.loc["eyes and muscle", "unstratified"][["A", "B"]] > 0.6).all()  # stages alone
     assert found.loc[("eyes and muscle", "both"), "p"] > 0.05
 
 
@@ -205,10 +205,10 @@ def test_a_clean_study_passes_its_placebos(study, found):
 
 
 def test_the_placebo_fires_when_the_label_follows_how_much_like_rem_an_epoch_is(study):
-    write_epochs(study / "leak", content=0.0, leak=0.8)
+    write_epochs(study / "leak", content=0.0, leak=3.0)
     assert gate(study, epochs="leak", out="gate_leak") == 0
     found = verdicts(study, "gate_leak")
-    assert found["gate: placebo: REM"] == "fail"
+    assert found["gate: placebo: REM"] == "warn"  # it could be content
     assert found["gate: placebo: REM from eyes and muscle"] == "fail"
     assert rows(study, "gate_leak").loc[("placebo: REM from eyes and muscle", "both"), "auc"] > 0.7
 
