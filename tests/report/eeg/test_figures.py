@@ -69,7 +69,7 @@ def test_words_for_numbers() -> None:
     assert p_value(0.00039992) == "0.0004"
     assert [counted(number, "claim") for number in (0, 1, 2)] == ["no claims", "1 claim", "2 claims"]
     assert truth_words({"planted": 3, "found": 2, "outside": 1}) == "2 of 3 planted bins found, 1 claim outside"
-    assert truth_words({"planted": 0, "found": 0, "outside": 0}) == "nothing was planted, no claims"
+    assert truth_words({"planted": 0, "found": 0, "outside": 0}) == "nothing planted, no claims"
 
 
 def test_examples_are_the_most_decided_by_turns() -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from tracklight.report.blocks import Block, Heading, Picture, Section, Table, Text, absent, number, words
 from tracklight.report.eeg.features import strongest
-from tracklight.report.eeg.heat import Floats, draw_heat, reach
+from tracklight.report.eeg.heat import Floats, draw_heat, reach, rows_height
 from tracklight.report.eeg.study import Study
 from tracklight.report.eeg.verdict import BLIND
 from tracklight.report.eeg.wording import p_cell
@@ -55,13 +55,13 @@ def awakening_figure(placed: pd.DataFrame, *, readable: bool) -> Figure:
         Whether the gate was passed.
     """
     bands, channels = (list(dict.fromkeys(placed[name])) for name in ("band", "channel"))
-    figure, axes = panels(width=10, height=0.5 + len(bands) * (0.45 + 0.14 * len(channels)), ratios=(1,) * len(bands))
+    height = 0.45 + rows_height(len(channels), each=0.14, most=3.0)
+    figure, axes = panels(width=10, height=0.5 + len(bands) * height, ratios=(1,) * len(bands))
     limit = reach(placed["z"].to_numpy(float))
     for number_of, band in enumerate(bands):
         panel = axes[number_of][0]
         values, ends = _by_time(placed[placed["band"] == band], channels)
         image = draw_heat(panel, values, rows=channels, ends=ends, limit=limit, readable=readable)
-        panel.tick_params(axis="y", labelsize=7)
         panel.tick_params(axis="x", labelbottom=number_of == len(bands) - 1)
         panel.set_title(str(band))
     axes[-1][0].set_xlabel("time to the awakening (s)")

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from tracklight.report.blocks import Block, Heading, Items, Picture, Section, Table, Text, absent, plain_table
 from tracklight.report.eeg.study import Study
+from tracklight.report.eeg.wording import abreast
 from tracklight.report.style import CANDIDATE, NEGATIVE, NEUTRAL, POSITIVE, figure_uri, light_grid, panels, styled
 from tracklight.report.trust import check_tables, trust_sentence
 from tracklight.settings.controls_eeg import ControlsEeg
@@ -50,16 +51,15 @@ def controls_section(studies: Sequence[Study]) -> Section:
 
 def _study(study: Study) -> list[Block]:
     controls, trust = study.folder.table(TABLE), study.folder.table("claims/trust.tsv")
-    agreement = _agreement(study)
-    blocks: list[Block] = [agreement] if agreement is not None else []
+    agreement, blocks = _agreement(study), list[Block]()
+    if trust is not None and len(trust):
+        blocks = [Text(f"{study.name}. {trust_sentence(trust)}", strong=True)]
+        blocks += check_tables(trust, source=f"{study.name}/claims/trust.tsv")
+    blocks += [agreement] if agreement is not None else []
     if controls is not None and len(controls):
         headings = {name: label for name, label in HEADINGS.items() if name in controls}
-        blocks.append(
-            plain_table(controls, caption=f"{study.name}: controls ({TABLE})", headings=headings, sortable=True)
-        )
-    if trust is not None and len(trust):
-        blocks = [Text(f"{study.name}. {trust_sentence(trust)}", strong=True), *blocks]
-        blocks += check_tables(trust, source=f"{study.name}/claims/trust.tsv")
+        caption = f"{study.name}: controls ({TABLE})"
+        blocks.append(plain_table(controls, caption=caption, headings=headings, sortable=True))
     return [Heading(study.name), *blocks] if blocks else []
 
 
@@ -100,7 +100,7 @@ def cascade_figure(cascades: dict[str, pd.DataFrame], *, below: float) -> Figure
     below : float
         Agreement that the last step must stay below.
     """
-    figure, axes = panels(width=10, height=3.4, columns=len(cascades))
+    figure, axes = panels(width=abreast(len(cascades)), height=3.4, columns=len(cascades))
     for panel, (name, table) in zip(axes[0], cascades.items(), strict=True):
         steps = list(dict.fromkeys(table.loc[table["control"] == RANDOM, "note"]))
         for half, colour, mark in (("A", POSITIVE, "o"), ("B", NEGATIVE, "s")):

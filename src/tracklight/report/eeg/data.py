@@ -24,6 +24,7 @@ from tracklight.report.blocks import (
     words,
 )
 from tracklight.report.eeg.study import HALVES, Study
+from tracklight.report.eeg.wording import abreast
 from tracklight.report.sections import network_row
 from tracklight.report.style import NEUTRAL, SERIES, figure_uri, light_grid, panels, styled
 
@@ -106,9 +107,7 @@ def _labellings(study: Study, directions: list[dict[str, Any]]) -> Table:
             number(each["subjects"]),
             words(percent(each["overlap"])),
             number(each["labellings"]),
-            words(
-                "all there are" if each["exact"] else f"1 followed by {each['log10_distinct_labellings']:.0f} digits"
-            ),
+            words("all there are" if each["exact"] else f"about 10^{each['log10_distinct_labellings']:.0f}"),
             number(each["smallest_p"]),
         ]
         for each in directions
@@ -150,7 +149,7 @@ def training_figure(curves: dict[str, dict[str, pd.DataFrame]]) -> Figure:
     curves : dict of str to dict of str to DataFrame
         Rows of `metrics.tsv` by study and by `network, half, seed`.
     """
-    figure, axes = panels(width=10, height=3.2, columns=len(curves))
+    figure, axes = panels(width=abreast(len(curves)), height=3.2, columns=len(curves))
     families = list(dict.fromkeys(_family(key) for found in curves.values() for key in found))
     for panel, (name, found) in zip(axes[0], curves.items(), strict=True):
         for key, table in found.items():

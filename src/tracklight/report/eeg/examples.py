@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from tracklight.report.blocks import Block, Picture, Section, Text, absent
-from tracklight.report.eeg.heat import diverging
+from tracklight.report.eeg.heat import diverging, rows_height
 from tracklight.report.eeg.study import HALVES, Study
 from tracklight.report.eeg.verdict import BLIND
 from tracklight.report.run_folder import CSS_DPI
@@ -89,7 +89,7 @@ def epoch_figure(signal: Array, attribution: Array, *, channels: Sequence[str], 
     rate_hz : float
         Sampling rate (Hz).
     """
-    figure, axes = panels(width=WIDTH_IN, height=0.9 + 0.5 * len(channels))
+    figure, axes = panels(width=WIDTH_IN, height=0.9 + rows_height(len(channels), each=0.5, most=10.0))
     panel, microvolts = axes[0][0], 1e6 * np.asarray(signal, float)
     smooth = _smoothed(np.asarray(attribution, float), max(1, round(SMOOTH_S * rate_hz)))
     limit = float(np.quantile(np.abs(smooth), FULL)) or 1.0

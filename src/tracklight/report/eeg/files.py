@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from tracklight.report.blocks import Cell, Section, Table, words
+from tracklight.report.blocks import Cell, Section, Table, Text, words
 from tracklight.report.eeg.study import Study
 from tracklight.report.origins import size_words
 
@@ -25,17 +25,20 @@ FILES = {
     "units/*/*.tsv.gz": "one row per report",
     "attribution/*/*/maps.npz": "attribution of every held-out epoch",
     "attribution/*/*/completeness.tsv": "how well attribution sums to the output",
-    "attribution/*/*/tracks/*.edf": "attribution on the time line of a recording (EDF+)",
     "epochs/epochs.tsv.gz": "index of epochs",
     "epochs/dropped.tsv": "epochs left out, with the reason",
     "recordings/truth.json": "what was simulated",
 }
 MOST_OF_A_KIND = 12
+TRACKS = (
+    "The folder tracks beside every maps.npz holds the attribution on the time line of each recording as EDF+, for "
+    "EDFbrowser, MNE and YASA."
+)
 
 
 def files_section(studies: Sequence[Study], *, page: Path) -> Section:
     """List the files of every study, with links relative to the page."""
-    return Section("files", "Files", [_table(study, page) for study in studies])
+    return Section("files", "Files", [*(_table(study, page) for study in studies), Text(TRACKS)])
 
 
 def _table(study: Study, page: Path) -> Table:

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from tracklight.report.blocks import Block, Cell, Picture, Section, Table, Text, absent, number, words
 from tracklight.report.eeg.study import ENSEMBLE, HALVES, Study
-from tracklight.report.eeg.wording import MISSING, interval_cell, p_cell
+from tracklight.report.eeg.wording import MISSING, abreast, interval_cell, p_cell
 from tracklight.report.style import ACCENT, NEUTRAL, POSITIVE, SERIES, figure_uri, light_grid, panels, styled
 
 ANCHOR, TITLE = "gate", "Is anything decoded within sleep stages?"
@@ -56,7 +56,7 @@ def gate_figure(tables: dict[str, pd.DataFrame]) -> Figure:
     """
     tables = {name: table[_decodes(table)] for name, table in tables.items()}
     decoders = list(dict.fromkeys(name for table in tables.values() for name in table["decoder"]))
-    figure, axes = panels(width=10, height=1.5 + 0.42 * len(decoders), columns=len(tables))
+    figure, axes = panels(width=abreast(len(tables)), height=1.5 + 0.42 * len(decoders), columns=len(tables))
     for column, (name, table) in enumerate(tables.items()):
         panel = axes[0][column]
         for height, decoder in enumerate(decoders):

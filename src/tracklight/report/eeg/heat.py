@@ -18,6 +18,7 @@ WHITE_POINT = (0.95047, 1.0, 1.08883)  # D65
 FROM_XYZ = ((3.2404542, -1.5371385, -0.4985314), (-0.9692660, 1.8760108, 0.0415560), (0.0556434, -0.2040259, 1.0572252))
 STEPS = 128
 PALE = 2.5  # grey maps stay light: nothing in them is to catch the eye
+LABEL_PT, LABELS_PT = 8.0, 300.0  # size of a label, and of all labels of a column together (points)
 NOT_READ = "gate not passed: not interpretable"
 
 
@@ -65,6 +66,11 @@ def grid(table: pd.DataFrame, name: str, channels: Sequence[str]) -> tuple[Float
     return values, (levels[0] - width / 2, levels[-1] + width / 2)
 
 
+def rows_height(count: int, *, each: float, most: float) -> float:
+    """Return the height of so many rows, of `each` where they fit into `most` (inches)."""
+    return min(each * count, most)
+
+
 def draw_heat(
     panel: Axes, values: Floats, *, rows: Sequence[str], ends: tuple[float, float], limit: float, readable: bool
 ) -> AxesImage:
@@ -94,6 +100,7 @@ def draw_heat(
     )  # fmt: skip
     panel.set_yticks(range(len(rows)), rows)
     panel.tick_params(length=2)
+    panel.tick_params(axis="y", labelsize=min(LABEL_PT, LABELS_PT / len(rows)))
     if not readable:
         panel.text(
             0.5, 0.5, NOT_READ, transform=panel.transAxes, ha="center", va="center", fontsize=8, color="black",

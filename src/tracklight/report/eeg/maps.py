@@ -10,7 +10,7 @@ from matplotlib.patches import Rectangle
 from tracklight.eeg.claims import CONTENT, INTERACTION
 from tracklight.report.blocks import Block, Heading, Picture, Section, Text, absent
 from tracklight.report.eeg.features import features_table, holds, naive_table, strongest
-from tracklight.report.eeg.heat import draw_heat, grid, reach
+from tracklight.report.eeg.heat import draw_heat, grid, reach, rows_height
 from tracklight.report.eeg.naive import naive_pictures
 from tracklight.report.eeg.study import Study
 from tracklight.report.eeg.verdict import BLIND
@@ -76,7 +76,7 @@ def maps_figure(claims: pd.DataFrame, limits: dict[str, float], *, readable: boo
     """
     shown = {name: title for name, title in MAPS.items() if name in claims and claims[name].notna().any()}
     channels = list(dict.fromkeys(claims["channel"]))
-    height = 0.55 + 0.22 * len(channels)
+    height = 0.55 + rows_height(len(channels), each=0.22, most=5.0)
     figure, axes = panels(width=10, height=0.4 + (height + 0.35) * len(shown), ratios=(1,) * len(shown))
     for number, (name, title) in enumerate(shown.items()):
         panel = axes[number][0]

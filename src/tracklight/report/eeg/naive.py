@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from tracklight.report.blocks import Picture
-from tracklight.report.eeg.heat import draw_heat, grid, reach
+from tracklight.report.eeg.heat import draw_heat, grid, reach, rows_height
 from tracklight.report.eeg.study import Study
 from tracklight.report.style import figure_uri, panels, styled
 from tracklight.settings.claims_eeg import ClaimsEeg
@@ -48,7 +48,7 @@ def naive_figure(table: pd.DataFrame, levels: dict[str, float]) -> Figure:
         Largest p or q that is called, by analysis.
     """
     channels = list(dict.fromkeys(table["channel"]))
-    height = 0.9 + 0.22 * len(channels)
+    height = 0.9 + rows_height(len(channels), each=0.22, most=5.0)
     figure, axes = panels(width=10, height=0.4 + height * len(ANALYSES), ratios=(1,) * len(ANALYSES))
     for row, (name, (value, p, title)) in enumerate(ANALYSES.items()):
         called = table.assign(shown=table[value].where(table[p] <= levels[name]))

@@ -8,8 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tracklight.report.blocks import Block, Picture, Section, Table, Text, absent, number, percent, words
+from tracklight.report.eeg.heat import rows_height
 from tracklight.report.eeg.study import Study
-from tracklight.report.eeg.wording import interval_cell, share
+from tracklight.report.eeg.wording import abreast, interval_cell, share
 from tracklight.report.style import ACCENT, CANDIDATE, NEGATIVE, NEUTRAL, figure_uri, light_grid, panels, styled
 
 ANCHOR, TITLE = "split", "What the evidence is made of"
@@ -48,7 +49,8 @@ def split_figure(evidence: dict[str, pd.Series], subjects: dict[str, pd.DataFram
     subjects : dict of str to DataFrame
         By study, the rows of `strata_subjects.tsv` of the same feature.
     """
-    figure, axes = panels(width=10, height=5.4, ratios=(1, 1.7), columns=len(evidence))
+    below = max(2.5, rows_height(max(map(len, subjects.values())), each=0.15, most=9.0))
+    figure, axes = panels(width=abreast(len(evidence)), height=2.6 + below, ratios=(1.6, below), columns=len(evidence))
     reach = [value for rows in subjects.values() for value in rows[list(PARTS)].to_numpy(float).ravel()]
     reach += [float(row[f"{part}_{end}"]) for row in evidence.values() for part in PARTS for end in ("low", "high")]
     for column, (name, row) in enumerate(evidence.items()):
@@ -79,7 +81,7 @@ def _each(panel: Axes, rows: pd.DataFrame) -> None:
     for part in ("between", "rest", "within"):
         colour, mark = COLOURS[part], MARKS[part]
         panel.plot(rows[part], heights, mark, color=colour, markersize=4, label=PARTS[part])
-    panel.set_yticks(heights, rows["subject"], fontsize=6)
+    panel.set_yticks(heights, rows["subject"], fontsize=min(6.0, 600 / max(1, len(rows))))
     panel.set(ylim=(len(rows) - 0.5, -0.5), ylabel="subject")
 
 

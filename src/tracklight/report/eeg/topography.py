@@ -107,7 +107,7 @@ def _bars(panel: Axes, table: pd.DataFrame, value: str, *, grey: bool) -> None:
     if value == "theta_attribution":
         panel.vlines(places, table["low"], table["high"], color="black", linewidth=1.2)
     panel.axhline(0, color=NEUTRAL, linewidth=0.8)
-    panel.set_xticks(places, table["channel"])
+    panel.set_xticks(places, table["channel"], rotation=90 if len(places) > FEWEST else 0)
     light_grid(panel, "y")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from tracklight.eeg.claims import CONTENT, INTERACTION, UNUSED
-from tracklight.report.blocks import Cell, Section, Table, Text, words
+from tracklight.report.blocks import Cell, Items, Section, Table, Text, words
 from tracklight.report.eeg.study import ENSEMBLE, HALVES, Study
 from tracklight.report.eeg.wording import MISSING, counted, interval_cell, p_value, places, share
 
@@ -23,7 +23,8 @@ HOW = (
 
 def verdict_section(studies: Sequence[Study]) -> Section:
     """Say of every study what its decoder rests on and what may be claimed."""
-    return Section(ANCHOR, TITLE, [Text(HOW), _side_by_side(studies)])
+    notes = [f"{study.name}: {note}" for study in studies for note in _notes(study)]
+    return Section(ANCHOR, TITLE, [Text(HOW), _side_by_side(studies), *([Items(notes)] if notes else [])])
 
 
 def summary(studies: Sequence[Study]) -> list[str]:
@@ -92,11 +93,20 @@ def _truth(study: Study) -> str:
     return f"Simulated, so the truth is known: {truth_words(truth)}."
 
 
+def _notes(study: Study) -> list[str]:
+    """Return why the design cannot conclude, and of what to beware."""
+    facts, claims = study.strata_facts() or {}, study.folder.facts("claims/claims.json") or {}
+    found = [f"no conclusion: {text}" for text in claims.get("refusals", facts.get("refusals", []))]
+    found += [claims["undivided"]] if claims.get("undivided") else []
+    cautions = claims.get("cautions") or []
+    return [*found, *facts.get("warnings", []), *([f"checks to look at: {'; '.join(cautions)}"] if cautions else [])]
+
+
 def truth_words(truth: dict[str, Any]) -> str:
     """Word how many of the planted bins were found, and how many claims lie elsewhere."""
     found, planted, outside = (truth.get(name) for name in ("found", "planted", "outside"))
     if not planted:
-        return f"nothing was planted, {counted(int(outside or 0), 'claim')}"
+        return f"nothing planted, {counted(int(outside or 0), 'claim')}"
     return f"{found} of {planted} planted bins found, {counted(int(outside or 0), 'claim')} outside"
 
 

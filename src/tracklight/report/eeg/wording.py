@@ -10,6 +10,11 @@ from tracklight.report.blocks import Cell, percent
 MISSING = Cell("–", "")
 
 
+def abreast(studies: int) -> float:
+    """Return the width of a figure with a panel for each study (inches)."""
+    return max(8.0, 3.4 * studies)
+
+
 def interval(value: float, low: float, high: float, *, digits: int = 2) -> str:
     """Word a number with its 95 % interval, when there is one."""
     if pd.isna(value):
