@@ -12,7 +12,7 @@ import pytest
 
 from tracklight.errors import InputError
 from tracklight.report.blocks import Section, Text
-from tracklight.report.eeg.awakening import awakening_section
+from tracklight.report.eeg.awakening import awakening_section, in_order
 from tracklight.report.eeg.data import training_section
 from tracklight.report.eeg.examples import examples_section
 from tracklight.report.eeg.gate import gate_section
@@ -21,6 +21,7 @@ from tracklight.report.eeg.page import render
 from tracklight.report.eeg.split import split_section
 from tracklight.report.eeg.study import Study, open_studies
 from tracklight.report.eeg.topography import topography_section
+from tracklight.report.eeg.verdict import badge
 from tracklight.report.run_folder import RunFolder, open_run
 from tracklight.settings.report_eeg import ReportEeg
 
@@ -194,6 +195,21 @@ def test_damaged_arrays_are_one_line(run_folder: Path) -> None:
     (run_folder / "content/attribution/conv/A/examples.npz").write_bytes(b"PK no zip")
     with pytest.raises(InputError, match=r"examples.npz: not arrays"):
         examples_section(open_studies(listed(run_folder)), per_half=1)
+
+
+def test_without_a_gate_maps_are_grey_and_nobody_says_that_it_failed(whole_run: Path) -> None:
+    studies = open_studies(listed(whole_run, without="/gate/"))
+    section = awakening_section(studies)
+    texts = [block.text for block in section.blocks if isinstance(block, Text)]
+    assert "content: the gate was not measured, so maps are not interpreted." in texts
+    assert badge(studies) is None
+
+
+def test_bands_stand_in_the_order_of_their_frequencies(studies: list[Study]) -> None:
+    table = pd.DataFrame({"band": ["own", "gamma", "beta", "gamma"], "z": [0, 1, 2, 3]})
+    ordered = in_order(studies[0], table)
+    assert ordered["band"].tolist() == ["beta, 16–30 Hz", "gamma, 30–45 Hz", "gamma, 30–45 Hz", "own"]
+    assert ordered["z"].tolist() == [2, 1, 3, 0]
 
 
 def test_links_lead_to_files_of_the_run(html: str, whole_run: Path) -> None:

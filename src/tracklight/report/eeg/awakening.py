@@ -10,9 +10,9 @@ from tracklight.report.blocks import Block, Heading, Picture, Section, Table, Te
 from tracklight.report.eeg.features import strongest
 from tracklight.report.eeg.heat import Floats, draw_heat, reach, rows_height
 from tracklight.report.eeg.study import Study
-from tracklight.report.eeg.verdict import BLIND
 from tracklight.report.eeg.wording import p_cell
 from tracklight.report.style import figure_uri, panels, styled
+from tracklight.settings.eeg_learning import AttributeEeg
 
 ANCHOR, TITLE = "time", "When before the awakening"
 MAP = "attribution_time"
@@ -35,12 +35,29 @@ def _study(study: Study) -> list[Block]:
     effects, axes = study.strata("strata", of=MAP), study.folder.table(f"units/{study.network}/axes_time.tsv")
     if effects is None or axes is None:
         return []
-    placed = axes.merge(effects, on="feature", how="inner", validate="one_to_one")
+    placed = in_order(study, axes.merge(effects, on="feature", how="inner", validate="one_to_one"))
     if placed.empty:
         return []
     blocks: list[Block] = [Heading(study.name), Text(_sentence(study, placed)), _picture(study, placed)]
     clusters = study.strata("strata_clusters", of=MAP)
     return blocks if clusters is None or clusters.empty else [*blocks, _clusters(study, clusters)]
+
+
+def in_order(study: Study, placed: pd.DataFrame) -> pd.DataFrame:
+    """Put bands in the order of their frequencies, and name those as well.
+
+    Parameters
+    ----------
+    study : Study
+        Whose bands.
+    placed : DataFrame
+        Rows with `band`.
+    """
+    limits = study.settings("attribute-eeg", AttributeEeg())["bands"]
+    low = placed["band"].map(lambda band: limits.get(band, [np.inf])[0])
+    named = {band: f"{band}, {ends[0]:g}–{ends[1]:g} Hz" for band, ends in limits.items()}
+    ordered = placed.assign(low=low).sort_values("low", kind="stable")
+    return ordered.assign(band=ordered["band"].map(lambda band: named.get(band, band)))
 
 
 @styled
@@ -81,8 +98,8 @@ def _by_time(table: pd.DataFrame, channels: Sequence[str]) -> tuple[Floats, tupl
 def _sentence(study: Study, placed: pd.DataFrame) -> str:
     facts = study.strata_facts(of=MAP) or {}
     found = int(facts.get("significant") or 0)
-    if study.passed() is not True:
-        return f"{study.name}: {BLIND}."
+    if study.unreadable():
+        return f"{study.name}: {study.unreadable()}."
     top = strongest(placed, "z")
     return (
         f"{study.name}: attribution differs between the labels within strata in {found} of {len(placed)} combinations "
@@ -93,7 +110,7 @@ def _sentence(study: Study, placed: pd.DataFrame) -> str:
 
 def _picture(study: Study, placed: pd.DataFrame) -> Picture:
     return Picture(
-        figure_uri(awakening_figure(placed, readable=study.passed() is True)),
+        figure_uri(awakening_figure(placed, readable=not study.unreadable())),
         alt=f"Attribution by channel, band and time to the awakening. {_sentence(study, placed)}",
         caption=f"{study.name}: difference in attribution between the labels, over its standard deviation when labels "
         f"are exchanged within strata; orange is more with {study.label()}. Numbers: strata.tsv of attribution_time",

@@ -45,7 +45,8 @@ def controls_section(studies: Sequence[Study]) -> Section:
     if not blocks:
         return absent(ANCHOR, TITLE, "This run has no controls and no checks.")
     cascades = {study.name: rows for study in studies if len(rows := _cascade(study))}
-    pictures = [_picture(cascades, below=_mark(studies[0]))] if cascades else []
+    below = studies[0].settings("controls-eeg", ControlsEeg())["agreement_below"]
+    pictures = [_picture(cascades, below=below)] if cascades else []
     return Section(ANCHOR, TITLE, [Items(LEGEND), *pictures, *blocks])
 
 
@@ -80,13 +81,6 @@ def _agreement(study: Study) -> Table | None:
 def _cascade(study: Study) -> pd.DataFrame:
     table = study.folder.table(TABLE)
     return pd.DataFrame() if table is None else table[table["control"].isin([RANDOM, SEEDS, UNTRAINED])]
-
-
-def _mark(study: Study) -> float:
-    """Return below which agreement the check passed, from the record of its stage."""
-    records = [each for each in study.folder.provenance().values() if each.get("stage") == "controls-eeg"]
-    used = records[0].get("settings", {}) if records else {}
-    return float(used.get("agreement_below", ControlsEeg().agreement_below))
 
 
 @styled

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from tracklight.report.blocks import Block, Picture, Section, Text, absent
 from tracklight.report.eeg.heat import diverging, rows_height
 from tracklight.report.eeg.study import HALVES, Study
-from tracklight.report.eeg.verdict import BLIND
 from tracklight.report.run_folder import CSS_DPI
 from tracklight.report.style import LIGHT, figure_uri, panels, styled
 
@@ -34,7 +33,7 @@ def examples_section(studies: Sequence[Study], *, per_half: int) -> Section:
     if not pictures:
         return absent(ANCHOR, TITLE, "This run kept no example epochs.")
     blocks: list[Block] = [Text(HOW.format(label=studies[0].label()))]
-    blocks += [Text(f"{study.name}: {BLIND}.") for study in studies if study.passed() is False]
+    blocks += [Text(f"{study.name}: {why}.") for study in studies if (why := study.unreadable())]
     return Section(ANCHOR, TITLE, [*blocks, *pictures])
 
 

@@ -13,7 +13,6 @@ from tracklight.report.eeg.features import features_table, holds, naive_table, s
 from tracklight.report.eeg.heat import draw_heat, grid, reach, rows_height
 from tracklight.report.eeg.naive import naive_pictures
 from tracklight.report.eeg.study import Study
-from tracklight.report.eeg.verdict import BLIND
 from tracklight.report.eeg.wording import counted, places
 from tracklight.report.style import figure_uri, panels, styled
 
@@ -100,8 +99,8 @@ def _mark(panel: Axes, claims: pd.DataFrame, channels: Sequence[str], *, width: 
 
 
 def _sentence(study: Study, claims: pd.DataFrame) -> str:
-    if study.passed() is not True:
-        return f"{study.name}: {BLIND}. Numbers below are for the record, and nothing is claimed."
+    if study.unreadable():
+        return f"{study.name}: {study.unreadable()}. Numbers below are for the record, and nothing is claimed."
     content, interaction = (claims[claims["claim"] == claim] for claim in (CONTENT, INTERACTION))
     where = f": {places(content)}" if len(content) else ""
     return (
@@ -120,7 +119,7 @@ def _robust(content: pd.DataFrame) -> str:
 
 
 def _picture(study: Study, claims: pd.DataFrame, limits: dict[str, float]) -> Picture:
-    readable = study.passed() is True
+    readable = not study.unreadable()
     top = strongest(claims, "theta_attribution")
     return Picture(
         figure_uri(maps_figure(claims, limits, readable=readable)),

@@ -1,7 +1,6 @@
 """The section of methods: what was done, in sentences for a paper, with the numbers this run used."""
 
 from collections.abc import Sequence
-from typing import Any
 
 from tracklight.report.blocks import Items, Section, Text
 from tracklight.report.eeg.study import Study
@@ -29,9 +28,9 @@ def methods_section(studies: Sequence[Study]) -> Section:
 
 def sentences(study: Study) -> list[str]:
     """Return the methods of a study as sentences."""
-    strata = _settings(study, "strata", StrataEeg())
-    train = _settings(study, "train-eeg", TrainEeg())
-    attribute = _settings(study, "attribute-eeg", AttributeEeg())
+    strata = study.settings("strata", StrataEeg())
+    train = study.settings("train-eeg", TrainEeg())
+    attribute = study.settings("attribute-eeg", AttributeEeg())
     return [
         "Subjects were drawn into two halves without looking at labels; networks of each half explained and judged all "
         "subjects of the other, so that nobody was in training and test.",
@@ -50,9 +49,3 @@ def sentences(study: Study) -> list[str]:
         f"A feature is claimed as content when the networks decode within strata in both directions and both its "
         f"attribution and its power, which knows no network, are significant at {strata['alpha']:g}.",
     ]
-
-
-def _settings(study: Study, stage: str, default: Any) -> dict[str, Any]:
-    """Return the settings a stage ran with, from its record; those it has by default where there is none."""
-    records = [each for each in study.folder.provenance().values() if each.get("stage") == stage]
-    return default.model_dump(mode="json") | (records[0].get("settings", {}) if records else {})

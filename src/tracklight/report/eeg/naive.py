@@ -63,7 +63,5 @@ def naive_figure(table: pd.DataFrame, levels: dict[str, float]) -> Figure:
 
 def _levels(study: Study) -> dict[str, float]:
     """Return the levels the analyses were counted at: of the stage's record, and of the strata."""
-    records = [each for each in study.folder.provenance().values() if each.get("stage") == "claims-eeg"]
-    used = records[0].get("settings", {}) if records else {}
     alpha = (study.strata_facts() or {}).get("alpha", 0.0)
-    return {"pooled": used.get("naive_q", ClaimsEeg().naive_q), "unstratified": alpha}
+    return {"pooled": study.settings("claims-eeg", ClaimsEeg())["naive_q"], "unstratified": alpha}

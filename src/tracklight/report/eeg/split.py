@@ -137,8 +137,9 @@ def _stage_table(study: Study) -> Table | None:
         rows.append([words(stage["stage"]), *counts, *values])
     columns = ["stage", "reports", study.label(), "in strata with both labels"]
     columns += [f"attribution at {name}" for name in shown["feature"]]
+    differs = ", and by how much attribution differs there" if len(shown) else ""
     tested = f"; {_heterogeneity(shown)}" if "p_stages_max" in shown and len(shown) else ""
-    return Table(f"{study.name}: reports by stage, and by how much attribution differs there{tested}", columns, rows)
+    return Table(f"{study.name}: reports by stage{differs}{tested}", columns, rows)
 
 
 def _heterogeneity(shown: pd.DataFrame) -> str:

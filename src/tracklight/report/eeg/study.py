@@ -8,11 +8,14 @@ import pandas as pd
 
 from tracklight.errors import complaint
 from tracklight.report.run_folder import RunFolder
+from tracklight.settings import Settings
 
 EPOCHS = "epochs/epochs.json"
 HALVES = ("A", "B")
 ENSEMBLE = "network"  # what the gate calls the trained networks together
 PASSED = "gate: within-stratum AUC"
+BLIND = "no within-stage decoding; maps not interpretable"
+UNMEASURED = "the gate was not measured, so maps are not interpreted"
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,17 @@ class Study:
             return None
         verdicts = checks.loc[checks["check"].str.startswith(PASSED), "verdict"]
         return None if verdicts.empty else bool((verdicts == "pass").all())
+
+    def settings(self, stage: str, default: Settings) -> dict[str, Any]:
+        """Return the settings a stage ran with, from its record; those it has by default where there is none."""
+        records = {name: each for name, each in self.folder.provenance().items() if each.get("stage") == stage}
+        # A stage that runs once per network has the name of the network in that of its record.
+        own = [each for name, each in records.items() if self.network in name] or list(records.values())
+        return default.model_dump(mode="json") | (own[0].get("settings", {}) if own else {})
+
+    def unreadable(self) -> str:
+        """Say why no map of this study may be interpreted; empty when they may."""
+        return {True: "", False: BLIND, None: UNMEASURED}[self.passed()]
 
     def label(self) -> str:
         """Return how the page calls the label 1."""

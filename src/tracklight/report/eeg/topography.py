@@ -14,7 +14,6 @@ from tracklight.report.blocks import Block, Picture, Section, Text, absent
 from tracklight.report.eeg.features import strongest
 from tracklight.report.eeg.heat import diverging, reach
 from tracklight.report.eeg.study import Study
-from tracklight.report.eeg.verdict import BLIND
 from tracklight.report.style import CANDIDATE, NEUTRAL, POSITIVE, figure_uri, light_grid, panels, styled
 
 ANCHOR, TITLE = "head", "Over the head"
@@ -32,10 +31,10 @@ def topography_section(studies: Sequence[Study]) -> Section:
     channels = list(dict.fromkeys(name for table in tables.values() for name in table["channel"]))
     placed, reason = positions(channels)
     shown = {name: at_strongest(table) for name, table in tables.items()}
-    blind = [study.name for study in studies if study.name in shown and study.passed() is not True]
+    blind = {study.name: why for study in studies if study.name in shown and (why := study.unreadable())}
     blocks: list[Block] = [Text(reason)] if reason else []
-    blocks += [Text(f"{', '.join(blind)}: {BLIND}.")] if blind else []
-    return Section(ANCHOR, TITLE, [*blocks, _picture(shown, placed, blind)])
+    blocks += [Text(f"{name}: {why}.") for name, why in blind.items()]
+    return Section(ANCHOR, TITLE, [*blocks, _picture(shown, placed, list(blind))])
 
 
 def positions(channels: Sequence[str]) -> tuple[Any, str]:

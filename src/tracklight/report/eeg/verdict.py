@@ -7,11 +7,10 @@ import pandas as pd
 
 from tracklight.eeg.claims import CONTENT, INTERACTION, UNUSED
 from tracklight.report.blocks import Cell, Items, Section, Table, Text, words
-from tracklight.report.eeg.study import ENSEMBLE, HALVES, Study
+from tracklight.report.eeg.study import BLIND, ENSEMBLE, HALVES, Study
 from tracklight.report.eeg.wording import MISSING, counted, interval_cell, p_value, places, share
 
 ANCHOR, TITLE = "verdict", "Content or company?"
-BLIND = "no within-stage decoding; maps not interpretable"
 COUNTED = {CONTENT: "claimed as content", INTERACTION: INTERACTION, UNUSED: "that differ in power, not used"}
 HOW = (
     "A decoder can be right because of what is reported (content) or because of the sleep stage it was reported from "
