@@ -97,14 +97,17 @@ def cascade_figure(cascades: dict[str, pd.DataFrame], *, below: float) -> Figure
     figure, axes = panels(width=abreast(len(cascades)), height=3.4, columns=len(cascades))
     for panel, (name, table) in zip(axes[0], cascades.items(), strict=True):
         steps = list(dict.fromkeys(table.loc[table["control"] == RANDOM, "note"]))
+        names = [step.removesuffix(" and all above") for step in steps]
         for half, colour, mark in (("A", POSITIVE, "o"), ("B", NEGATIVE, "s")):
             _line(panel, table[table["direction"] == half], steps, colour=colour, mark=mark, label=f"half {half}")
         _levels(panel, table[table["direction"] == "both"])
         panel.axhline(below, color="black", linestyle="--", linewidth=0.9, label="to stay below at the end")
-        panel.set_xticks(range(len(steps) + 1), ["none", *steps], rotation=20, ha="right", rotation_mode="anchor")
-        panel.set(title=name, ylim=(-0.1, 1.05), ylabel="agreement with the trained map")
+        panel.set_xticks(range(len(steps) + 1), ["none", *names])
+        panel.set(
+            title=name, ylim=(-0.1, 1.05), xlabel="random weights down to", ylabel="agreement with the trained map"
+        )
         light_grid(panel, "y")
-    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=5, handlelength=3)
+    figure.legend(*axes[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, handlelength=3)
     return figure
 
 

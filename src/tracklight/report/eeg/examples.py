@@ -13,15 +13,15 @@ from tracklight.report.blocks import Block, Picture, Section, Text, absent
 from tracklight.report.eeg.heat import diverging, rows_height
 from tracklight.report.eeg.study import HALVES, Study
 from tracklight.report.run_folder import CSS_DPI
-from tracklight.report.style import LIGHT, figure_uri, panels, styled
+from tracklight.report.style import NEUTRAL, figure_uri, panels, styled
 
 ANCHOR, TITLE = "examples", "Single epochs"
 WIDTH_IN = 10
 SMOOTH_S = 0.25  # for the eye only: attribution changes sign with every wave
 FULL = 0.99  # quantile of the attribution that gets the full colours
 HOW = (
-    "The colour of a trace is the attribution there, averaged over a quarter of a second: orange speaks for {label}, "
-    "blue against it. Sums over all channels give the evidence above that of no signal. Single epochs are "
+    "The colour along a trace is the attribution there, averaged over a quarter of a second: orange speaks for "
+    "{label}, blue against it. Sums over all channels give the evidence above that of no signal. Single epochs are "
     "examples, no result: attribution of a signal that is not locked to an event cannot be averaged over time."
 )
 Array = NDArray[np.float64]
@@ -107,12 +107,11 @@ def epoch_figure(signal: Array, attribution: Array, *, channels: Sequence[str], 
 def _trace(panel: Axes, seconds: Array, values: Array, colours: Array, limit: float) -> LineCollection:
     points = np.stack([seconds, values], axis=1)
     segments = np.stack([points[:-1], points[1:]], axis=1)
-    # A rim keeps what is near 0, and so nearly white, to be seen.
-    panel.plot(seconds, values, color=LIGHT, linewidth=2.2)
-    lines = LineCollection(list(segments), cmap=diverging(), linewidths=1.3)
+    lines = LineCollection(list(segments), cmap=diverging(), linewidths=4)
     lines.set_array((colours[:-1] + colours[1:]) / 2)
     lines.set_clim(-limit, limit)
     panel.add_collection(lines)
+    panel.plot(seconds, values, color=NEUTRAL, linewidth=0.7)
     return lines
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from tracklight.eeg.claims import CLAIMS, INTERACTION
 from tracklight.report.blocks import Cell, Table, number, plain_table, words
 from tracklight.report.eeg.study import Study
 from tracklight.report.eeg.wording import MISSING, interval_cell, p_cell
@@ -13,10 +14,11 @@ COLUMNS = [
     "power: p", "p of both",
 ]  # fmt: skip
 ROBUST = "robust."
+SHORT = {INTERACTION: "interaction"}  # in the rows of the table
 
 
 def features_table(study: Study, claims: pd.DataFrame, *, top_n: int) -> Table:
-    """Return the features with the smallest p of both maps, claimed ones first.
+    """Return the first features: content, what is used through interaction or not at all, then by attribution.
 
     Parameters
     ----------
@@ -29,15 +31,17 @@ def features_table(study: Study, claims: pd.DataFrame, *, top_n: int) -> Table:
     """
     effects = study.strata("strata")
     strength = claims["z_attribution"].abs().rank(ascending=False)
-    first = claims.assign(unclaimed=claims["claim"] != "content", weak=strength)
-    first = first.sort_values(["unclaimed", "p_both", "weak"], kind="stable").head(top_n)
+    rank = claims["claim"].map({claim: place for place, claim in enumerate(CLAIMS)}).fillna(len(CLAIMS))
+    first = claims.assign(rank=rank, weak=strength)
+    first = first.sort_values(["rank", "p_attribution", "weak"], kind="stable").head(top_n)
     more = [name for name in claims.columns if name.startswith(ROBUST)]
     by_name = {} if effects is None else effects.set_index("feature").to_dict("index")
     rows = [_row(row, by_name.get(row["feature"], {}), more) for row in first.to_dict("records")]
     caption = (
-        f"{study.name}: {len(first)} of {len(claims)} features, claimed ones and smallest p first. p: family-wise over "
-        "all features and over both directions of the cross-fit; g: mean over the SD between subjects; new subject: "
-        "where the difference of another subject would lie (claims/claims.tsv, strata.tsv of the attribution)"
+        f"{study.name}: {len(first)} of {len(claims)} features, claims first, then by p of the attribution. "
+        "Interaction: used through it. p: family-wise over all features and both directions of the cross-fit; g: mean "
+        "over the SD between subjects; new subject: where the difference of another subject would lie "
+        "(claims/claims.tsv, strata.tsv of the attribution)"
     )
     return Table(caption, [*COLUMNS, *(f"within bins of {name.removeprefix(ROBUST)}" for name in more)], rows,
                  sortable=True)  # fmt: skip
@@ -48,25 +52,25 @@ def _row(row: dict, effect: dict, more: list[str]) -> list[Cell]:
     same = f"{effect['same_sign']:.0f} of {effect['subjects']:.0f}" if effect else ""
     return [
         words(row["feature"]),
-        words(row["claim"]),
+        words(SHORT.get(row["claim"], row["claim"])),
         interval_cell(row["theta_attribution"], row["low"], row["high"], digits=3),
         number(row["g_z"], digits=2),
         Cell(new, effect["new_low"]) if new else MISSING,
         Cell(same, effect["same_sign"]) if effect else MISSING,
-        number(row["z_attribution"], digits=1),
+        _plain(row["z_attribution"], digits=1),
         p_cell(row["p_attribution"]),
         _plain(row.get("pattern")),
         _plain(row["theta_power"]),
-        number(row["z_power"], digits=1),
+        _plain(row["z_power"], digits=1),
         p_cell(row["p_power"]),
         p_cell(row["p_both"]),
         *(words({"True": "✓ holds", "False": "✗"}.get(str(row[name]))) for name in more),
     ]
 
 
-def _plain(value: float | None) -> Cell:
-    """Word a number with three decimals, never with an exponent: what is small here is nothing."""
-    return MISSING if value is None else interval_cell(value, np.nan, np.nan, digits=3)
+def _plain(value: float | None, *, digits: int = 3) -> Cell:
+    """Word a number with so many decimals, never with an exponent: what is small here is nothing."""
+    return MISSING if value is None else interval_cell(value, np.nan, np.nan, digits=digits)
 
 
 def holds(column: pd.Series) -> pd.Series:
@@ -82,7 +86,7 @@ def strongest(table: pd.DataFrame, column: str) -> pd.Series:
 
 def interval_text(low: float | None, high: float | None) -> str:
     """Word an interval without its middle."""
-    return "" if low is None or pd.isna(low) else f"{low:.3f} to {high:.3f}"
+    return "" if low is None or pd.isna(low) else f"{low:z.3f} to {high:z.3f}"
 
 
 def naive_table(naive: pd.DataFrame, *, caption: str) -> Table:

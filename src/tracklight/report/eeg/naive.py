@@ -1,5 +1,6 @@
 """Maps of what the usual analyses of the same attributions would have reported: a warning, never a result."""
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -9,6 +10,7 @@ from tracklight.report.eeg.study import Study
 from tracklight.report.style import figure_uri, panels, styled
 from tracklight.settings.claims_eeg import ClaimsEeg
 
+FULL = 0.95  # quantile of the differences that gets the full colours: a few large ones would hide all others
 ANALYSES = {
     "pooled": ("pooled_difference", "pooled_q", "epochs pooled, t-test"),
     "unstratified": ("unstratified_theta", "unstratified_p", "subjects, stages ignored"),
@@ -53,10 +55,11 @@ def naive_figure(table: pd.DataFrame, levels: dict[str, float]) -> Figure:
     for row, (name, (value, p, title)) in enumerate(ANALYSES.items()):
         called = table.assign(shown=table[value].where(table[p] <= levels[name]))
         values, ends = grid(called, "shown", channels)
-        limit = reach(table[value].to_numpy(float))
+        sizes = table[value].abs().to_numpy(float)
+        limit = reach(np.minimum(sizes, np.quantile(sizes, FULL)))
         image = draw_heat(axes[row][0], values, rows=channels, ends=ends, limit=limit, readable=True)
         axes[row][0].set_title(f"{title}: {int(called['shown'].notna().sum())} of {len(table)} features")
-        figure.colorbar(image, ax=axes[row][0], pad=0.01)
+        figure.colorbar(image, ax=axes[row][0], pad=0.01, extend="both")
     axes[-1][0].set_xlabel("frequency (Hz)")
     return figure
 

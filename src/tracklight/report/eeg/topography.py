@@ -95,6 +95,7 @@ def head_figure(shown: dict[str, pd.DataFrame], info: Any, *, blind: Sequence[st
             panel.set_title(f"{name}, {table['hz'].iloc[0]:g} Hz: {title}", fontsize=9)
             if info is None:
                 _bars(panel, table, value, grey=grey)
+                panel.sharey(axes[0][column])  # what is nothing in one study must not look like something
             else:
                 _head(panel, table.set_index("channel")[value], info, grey=grey)
     return figure

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tracklight.eeg.claims import CONTENT, INTERACTION, UNUSED
 from tracklight.report.blocks import Cell, Items, Section, Table, Text, words
-from tracklight.report.eeg.study import BLIND, ENSEMBLE, HALVES, Study
+from tracklight.report.eeg.study import BLIND, ENSEMBLE, HALVES, PASSED, Study
 from tracklight.report.eeg.wording import MISSING, counted, interval_cell, p_value, places, share
 
 ANCHOR, TITLE = "verdict", "Content or company?"
@@ -97,8 +97,9 @@ def _notes(study: Study) -> list[str]:
     facts, claims = study.strata_facts() or {}, study.folder.facts("claims/claims.json") or {}
     found = [f"no conclusion: {text}" for text in claims.get("refusals", facts.get("refusals", []))]
     found += [claims["undivided"]] if claims.get("undivided") else []
-    cautions = claims.get("cautions") or []
-    return [*found, *facts.get("warnings", []), *([f"checks to look at: {'; '.join(cautions)}"] if cautions else [])]
+    cautions = [check for check in claims.get("cautions") or [] if check != PASSED]
+    warnings = [] if study.unreadable() else facts.get("warnings", [])
+    return [*found, *warnings, *([f"checks to look at: {'; '.join(cautions)}"] if cautions else [])]
 
 
 def truth_words(truth: dict[str, Any]) -> str:

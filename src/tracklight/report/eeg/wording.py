@@ -20,8 +20,8 @@ def interval(value: float, low: float, high: float, *, digits: int = 2) -> str:
     if pd.isna(value):
         return "–"
     if pd.isna(low) or pd.isna(high):
-        return f"{value:.{digits}f}"
-    return f"{value:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+        return f"{value:z.{digits}f}"
+    return f"{value:z.{digits}f} ({low:z.{digits}f} to {high:z.{digits}f})"
 
 
 def interval_cell(value: float, low: float, high: float, *, digits: int = 2) -> Cell:
