@@ -216,6 +216,7 @@ def _agreements(bench: Bench, half: str, *, inside: Tensor) -> pd.DataFrame:
     """Return how well maps agree, `control layer subject value`, one row per epoch: a mean over pairs of networks."""
     rows = spread(held_out(bench.whitened, half), bench.settings.explained_epochs)
     x, models = torch.from_numpy(bench.whitened.signals(rows)).to(bench.device), bench.networks[half]
+    inside = inside.to(bench.device)
     trained = [frequency_maps(model, x, inside=inside) for model in models]
     fresh = [bench.untrained(half, seed) for seed in bench.seeds[: bench.settings.random_networks]]
     random = [frequency_maps(model, x, inside=inside) for model in fresh]

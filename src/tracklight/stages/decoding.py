@@ -1,5 +1,6 @@
 """How well a score of reports tells their labels apart within strata: rows for the tables of gate and controls."""
 
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -96,7 +97,7 @@ def open_reports(folder: Path, settings: StrataEeg) -> Reports:
     try:
         names = pd.read_csv(path, sep="\t", nrows=0).columns
         keys = pd.read_csv(path, sep="\t", usecols=KEY, dtype=str, keep_default_na=False)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error) as error:
         raise complaint("not units of reports", where=path, got=error, do="run units-eeg") from None
     margins = [name for name in names if name.split(".")[0] == MARGIN]
     units = read_units(path, settings.model_copy(update={"features": margins, "score": MARGIN}))
@@ -142,4 +143,8 @@ def p_of(units: Units, score: Floats, settings: StrataEeg, *, either: bool) -> f
     """Return the permutation p of the area under the ROC within strata, one-sided or two-sided."""
     drawn = labellings(units, settings)
     above = stratified_auc(units.design, score, drawn=drawn)[1]
-    return min(1.0, 2 * min(above, stratified_auc(units.design, -score, drawn=drawn)[1])) if either else above
+    if (
+        not either or above <= 0.5
+    ):  # that of the other side is then the larger: over the same draws they sum to 1 or more
+        return min(1.0, 2 * above) if either else above
+    return min(1.0, 2 * stratified_auc(units.design, -score, drawn=drawn)[1])
