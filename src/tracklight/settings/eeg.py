@@ -44,7 +44,7 @@ class EegConfig(Run):
     attribute_eeg: AttributeEeg = Field(default_factory=AttributeEeg, description="stage attribute-eeg")
     units_eeg: UnitsEeg = Field(default_factory=UnitsEeg, description="stage units-eeg")
     strata: StrataEeg = Field(default_factory=StrataEeg, description="stage strata, for every map")
-    second_stratifiers: dict[str, Annotated[Whole, Field(ge=2)]] = Field(
+    second_stratifiers: dict[Safe, Annotated[Whole, Field(ge=2)]] = Field(
         {},
         description="columns of the reports (depth, time of night) and into how many bins each is cut: "
         "every contrast is repeated within their bins, one column at a time",
