@@ -5,7 +5,8 @@ import torch
 
 from tracklight.core.tape import Tape
 from tracklight.learning.examples import Windows, make_examples
-from tracklight.learning.fit import Augmentation, Variation
+from tracklight.learning.fit import Augmentation
+from tracklight.learning.levers import Variation
 
 LENGTH, CROP = 1000, 800
 

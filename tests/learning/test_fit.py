@@ -9,7 +9,8 @@ from tracklight.errors import InputError
 from tracklight.genome.decode import one_hot
 from tracklight.learning import fit as fit_module
 from tracklight.learning.examples import Windows, make_examples, predict
-from tracklight.learning.fit import Variation, fit, standardise
+from tracklight.learning.fit import fit, standardise
+from tracklight.learning.levers import Levers, Variation
 from tracklight.learning.losses import masked_loss
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Train
@@ -43,7 +44,7 @@ def rows(examples):
 def trained(examples, rows, resume, **changes):
     model = build(SPEC, seed=0)
     settings = SETTINGS.model_copy(update=changes)
-    progress = fit(model, examples, rows, settings, seed=0, vary=Variation(1), resume=resume)
+    progress = fit(model, examples, rows, settings, seed=0, levers=Levers(Variation(1)), resume=resume)
     return model, progress
 
 

@@ -20,7 +20,8 @@ from tracklight.genome.decode import one_hot
 from tracklight.genome.fillers import fit_background
 from tracklight.genome.simulate_labels import LabelRecipe, simulate_labels, write_labels
 from tracklight.learning.examples import Windows, make_examples, predict
-from tracklight.learning.fit import Variation, fit
+from tracklight.learning.fit import fit
+from tracklight.learning.levers import Levers
 from tracklight.models.spec import build, load_model
 from tracklight.settings import Train
 from tracklight.stages.train import model_spec
@@ -106,7 +107,7 @@ def retrained_accuracy(codes: np.ndarray, data: Dataset, seed: int, resume: Path
     examples = make_examples(tape, windows, length=data.length, decode=one_hot, device=torch.device("cpu"))
     model = build(model_spec(settings, length=data.length, targets=("label",)), seed=seed)
     rows = {split: data.rows(split) for split in ("train", "validation", "test")}
-    fit(model, examples, rows, settings, seed=seed, vary=Variation(), resume=resume)
+    fit(model, examples, rows, settings, seed=seed, levers=Levers(), resume=resume)
     said = predict(model, examples, rows["test"])[:, 0] > 0
     return float((said == (examples.targets[rows["test"], 0] == 1)).float().mean())
 

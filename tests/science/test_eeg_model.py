@@ -17,7 +17,8 @@ from tracklight.core.tape import Tape
 from tracklight.eeg.whitening import whiten
 from tracklight.learning.band_power import log_band_power, power_ridge
 from tracklight.learning.examples import Windows, make_examples
-from tracklight.learning.fit import Variation, fit
+from tracklight.learning.fit import fit
+from tracklight.learning.levers import Levers, Variation
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Train
 from tracklight.settings.eeg_learning import AttributeEeg, EegArchitecture, Whiten
@@ -124,7 +125,7 @@ def trained(epochs, labels, folder, *, seed, arch="eeg_conv"):
         rows,
         settings,
         seed=seed,
-        vary=Variation((LENGTH - CROP) // 2),
+        levers=Levers(Variation((LENGTH - CROP) // 2)),
         resume=folder / f"{arch}{seed}.pt",
     )
     return model.for_inference()

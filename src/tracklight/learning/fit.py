@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,13 +16,15 @@ from tracklight.core.weights import load_tensors
 from tracklight.errors import InputError, complaint
 from tracklight.files import whole_file
 from tracklight.learning.examples import Examples, predict
-from tracklight.learning.losses import LOSSES, check_labels, masked_loss
+from tracklight.learning.levers import Batch, Levers, Reading, Variation
+from tracklight.learning.losses import LOSSES, check_labels, constant_prediction, masked_loss
 from tracklight.models.network import Network
 from tracklight.progress import log, track
 from tracklight.settings import Loop
 
 Row = dict[str, float | int]
 WINDOWS_OF_IDENTITY = 64
+LEVERS_SEED = 700_001  # less than what lies between the seeds of two networks, more than any number of epochs
 
 
 @dataclass
@@ -38,25 +40,30 @@ class Progress:
     best_weights : dict
         Weights at that epoch.
     rows : list of dict
-        One row of metrics per epoch.
+        One row of metrics per epoch; `best` is 1 where the state of the epoch was the one to keep so far.
+    before : dict
+        Weights when the first term of the levers began; empty until then, and without a guard.
+    began : int
+        Epochs done by then.
+    limit : float
+        Validation loss above which the guard restores them.
+    guarded : int
+        Epoch after which it did; 0 when it did not.
     """
 
     epoch: int = 0
     best_loss: float = math.inf
     best_weights: dict[str, Tensor] = field(default_factory=dict)
     rows: list[Row] = field(default_factory=list)
+    before: dict[str, Tensor] = field(default_factory=dict)
+    began: int = 0
+    limit: float = math.inf
+    guarded: int = 0
 
     @property
     def epochs_since_best(self) -> int:
         """Number of epochs since the validation loss was lowest."""
         return self.epoch - int(max((row["epoch"] for row in self.rows if row["best"]), default=0))
-
-
-class Variation(NamedTuple):
-    """How windows vary in training: moved by up to so many positions either way, and read on the other strand."""
-
-    max_shift: int = 0
-    flip: bool = False
 
 
 def fit(
@@ -66,10 +73,10 @@ def fit(
     settings: Loop,
     *,
     seed: int,
-    vary: Variation,
+    levers: Levers,
     resume: Path,
 ) -> Progress:
-    """Train a network and return its best state.
+    """Train a network and leave it in the state to keep.
 
     Parameters
     ----------
@@ -84,8 +91,8 @@ def fit(
         How to train.
     seed : int
         Of the order of windows and of augmentation; every epoch has a generator of its own.
-    vary : Variation
-        How windows vary from one epoch to the next.
+    levers : Levers
+        What varies, alters the input or is added to the loss, and which state is kept.
     resume : Path
         State after the last finished epoch; read when it exists, removed at the end.
 
@@ -96,25 +103,25 @@ def fit(
     """
     check_labels(settings.loss, examples.targets)
     standardise(model, examples.targets[rows["train"]], loss=settings.loss)
-    steps = settings.epochs * math.ceil(len(rows["train"]) / settings.batch_size)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=settings.learning_rate, total_steps=steps)
-    parts = {"model": model, "optimiser": optimiser, "schedule": schedule}
-    identity = _identity(f"{settings.model_dump_json()} {vary} seed {seed} {model}", examples, rows)
+    parts = _parts(model, settings, examples=len(rows["train"]))
+    identity = _identity(f"{settings.model_dump_json()} {levers} seed {seed} {model}", examples, rows)
     progress = _resumed(resume, parts, identity=identity)
     epochs = range(progress.epoch, settings.epochs)
     for epoch in track(epochs, what=f"train seed {seed}", total=len(epochs), unit="epoch"):
-        if progress.epochs_since_best >= settings.patience_epochs:
+        if progress.guarded or progress.epochs_since_best >= settings.patience_epochs:
             break
-        started = time.monotonic()
+        started, acting = time.monotonic(), levers.at(epoch / settings.epochs)
+        _remember(progress, model, examples, rows, settings, levers=acting)
         with torch.random.fork_rng():
-            torch.manual_seed(
-                seed * 1_000_003 + epoch
-            )  # dropout knows no generator; an epoch's own seed lets it resume
-            draw = Augmentation(torch.Generator().manual_seed(torch.initial_seed()), vary)
-            train_loss = _epoch(model, examples, rows["train"], settings, draw=draw, step=_stepper(optimiser, schedule))
-        _note(progress, model, examples, rows["validation"], settings, train_loss=train_loss)
-        progress.rows[-1] |= {"learning_rate": float(schedule.get_last_lr()[0]), "seconds": time.monotonic() - started}
+            # dropout knows no generator; an epoch's own seed lets it resume
+            torch.manual_seed(seed * 1_000_003 + epoch)
+            draw = Augmentation.seeded(torch.initial_seed(), levers.vary)
+            means = _epoch(model, examples, rows["train"], settings, draw=draw, levers=acting, step=_stepper(parts))
+        means = dict.fromkeys(["train_loss", *(term.name for term in levers.weighing())], math.nan) | means
+        _note(progress, model, examples, rows["validation"], settings, means=means, keep=levers.keep)
+        _watch(progress)
+        rate = float(parts["schedule"].get_last_lr()[0])
+        progress.rows[-1] |= {"learning_rate": rate, "seconds": time.monotonic() - started}
         _save(resume, parts, progress, identity=identity)
     model.load_state_dict(progress.best_weights)
     return progress
@@ -122,21 +129,36 @@ def fit(
 
 @dataclass
 class Augmentation:
-    """Random order, shifts and strands of one epoch, drawn on the CPU so that every device sees the same."""
+    """Random order, shifts and strands of one epoch, drawn on the CPU so that every device sees the same.
+
+    Levers draw from a generator of their own, so that these draws are the same with and without them.
+    """
 
     generator: torch.Generator
     vary: Variation
+    for_levers: torch.Generator = field(default_factory=torch.Generator)
+
+    @classmethod
+    def seeded(cls, seed: int, vary: Variation) -> "Augmentation":
+        """Return the draws of one epoch."""
+        own, levers = (torch.Generator().manual_seed(number) for number in (seed, seed + LEVERS_SEED))
+        return cls(own, vary, levers)
 
     def order(self, count: int) -> Tensor:
         """Return a random order of `count` rows."""
         return torch.randperm(count, generator=self.generator)
 
-    def __call__(self, count: int, device: torch.device) -> dict[str, Tensor | None]:
+    def __call__(self, count: int, device: torch.device) -> Reading:
         """Return `shift` and `flip` for a batch of `count` windows, as `Examples.x` takes them."""
         most = self.vary.max_shift
         shift = torch.randint(-most, most + 1, (count,), generator=self.generator)
         flip = torch.rand(count, generator=self.generator) < 0.5
         return {"shift": shift.to(device), "flip": flip.to(device) if self.vary.flip else None}
+
+    def batch(self, examples: Examples, rows: Tensor) -> Batch:
+        """Read windows in a way that is drawn."""
+        how = self(len(rows), rows.device)
+        return Batch(examples.x(rows, **how), examples.targets[rows], rows, draw=self.for_levers, **how)
 
 
 def standardise(model: Network, targets: Tensor, *, loss: str) -> None:
@@ -162,48 +184,90 @@ def _epoch(
     settings: Loop,
     *,
     draw: Augmentation,
+    levers: Levers,
     step: Callable[[Tensor], None],
-) -> float:
+) -> Row:
+    """Return the mean loss of the prediction and of each term, before its weight."""
     model.train()
-    total = 0.0
+    totals: Row = {}
     order = rows[draw.order(len(rows)).to(rows.device)]
-    for number, batch in enumerate(order.split(settings.batch_size)):
-        x = examples.x(batch, **draw(len(batch), batch.device))
-        loss = _loss(model, model(x), examples.targets[batch], settings)
-        if not torch.isfinite(loss):
+    for number, chosen in enumerate(order.split(settings.batch_size)):
+        batch = draw.batch(examples, chosen)
+        x = batch.x if levers.alter is None else levers.alter(model, batch)
+        loss = _loss(model, model(x), batch.target, settings)
+        terms = [(term, term(model, batch)) for term in levers.terms]
+        total = sum((term.weight * value for term, value in terms), start=loss)
+        if not torch.isfinite(total):
             raise complaint("training loss is not finite", where=f"batch {number}", do="lower train.learning_rate")
-        step(loss)
-        total += loss.item() * len(batch)
-    return total / len(rows)
+        step(total)
+        for name, value in [("train_loss", loss), *((term.name, value) for term, value in terms)]:
+            totals[name] = totals.get(name, 0.0) + value.item() * len(chosen)
+    return {name: value / len(rows) for name, value in totals.items()}
 
 
 def _loss(model: Network, prediction: Tensor, target: Tensor, settings: Loop) -> Tensor:
-    return masked_loss(settings.loss, model.standardised(prediction), model.standardised(target))
+    prediction, target = model.standardised(prediction), model.standardised(target)
+    return masked_loss(settings.loss, prediction, target, temperature=settings.temperature)
 
 
-def _stepper(optimiser: torch.optim.Optimizer, schedule: Any) -> Callable[[Tensor], None]:
+def _parts(model: Network, settings: Loop, *, examples: int) -> dict[str, Any]:
+    """Return what has a state while training: `model`, `optimiser` and `schedule`."""
+    steps = settings.epochs * math.ceil(examples / settings.batch_size)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, max_lr=settings.learning_rate, total_steps=steps)
+    return {"model": model, "optimiser": optimiser, "schedule": schedule}
+
+
+def _stepper(parts: dict[str, Any]) -> Callable[[Tensor], None]:
     def step(loss: Tensor) -> None:
-        optimiser.zero_grad(set_to_none=True)
+        parts["optimiser"].zero_grad(set_to_none=True)
         loss.backward()
-        optimiser.step()
-        schedule.step()
+        parts["optimiser"].step()
+        parts["schedule"].step()
 
     return step
 
 
 def _note(
-    progress: Progress, model: Network, examples: Examples, rows: Tensor, settings: Loop, *, train_loss: float
+    progress: Progress, model: Network, examples: Examples, rows: Tensor, settings: Loop, *, means: Row, keep: str
 ) -> None:
     prediction = predict(model, examples, rows).to(rows.device)
     target = examples.targets[rows]
     loss = float(_loss(model, prediction, target, settings))
-    best = loss < progress.best_loss
+    best = loss < progress.best_loss or keep == "last"
     progress.epoch += 1
-    row: Row = {"epoch": progress.epoch, "train_loss": train_loss, "validation_loss": loss}
+    row: Row = {"epoch": progress.epoch, **means, "validation_loss": loss}
     progress.rows.append(row | {"validation_pearson": _pearson(prediction[:, 0], target[:, 0]), "best": int(best)})
-    log.info("epoch %d: train %.4f, validation %.4f%s", progress.epoch, train_loss, loss, " *" if best else "")
+    shown = ", ".join(f"{name.removesuffix('_loss')} {value:.4f}" for name, value in list(row.items())[1:])
+    log.info("epoch %d: %s%s", progress.epoch, shown, " *" if best else "")
     if best:
         progress.best_loss, progress.best_weights = loss, copy.deepcopy(model.state_dict())
+
+
+def _remember(
+    progress: Progress, model: Network, examples: Examples, rows: dict[str, Tensor], settings: Loop, *, levers: Levers
+) -> None:
+    """Keep the state in which the terms begin, and set the limit of the guard."""
+    if levers.guard is None or not levers.terms or progress.before:
+        return
+    target = examples.targets[rows["validation"]]
+    if levers.guard_against == "constant":
+        prediction = constant_prediction(settings.loss, examples.targets[rows["train"]]).expand_as(target)
+    else:
+        prediction = predict(model, examples, rows["validation"]).to(target.device)
+    progress.limit = (1 + levers.guard) * float(_loss(model, prediction, target, settings))
+    progress.before, progress.began = copy.deepcopy(model.state_dict()), progress.epoch
+
+
+def _watch(progress: Progress) -> None:
+    """Restore the state in which the terms began when the validation loss is beyond the guard."""
+    loss = progress.rows[-1]["validation_loss"]
+    if loss <= progress.limit:
+        return
+    log.warning("validation loss %.4f is above the guard %.4f: back to epoch %d", loss, progress.limit, progress.began)
+    progress.guarded, progress.best_weights = progress.epoch, progress.before
+    for row in progress.rows[progress.began :]:
+        row["best"] = 0
 
 
 def _pearson(a: Tensor, b: Tensor) -> float:

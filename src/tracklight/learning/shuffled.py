@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from tracklight.learning.examples import Examples
-from tracklight.learning.fit import Variation, fit
+from tracklight.learning.fit import fit
+from tracklight.learning.levers import Levers
 from tracklight.models.network import Network
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import Loop
@@ -67,7 +68,7 @@ def learn_by_heart(
     """
     model = build(_without_dropout(spec), seed=seed).to(rows.device)
     bare = settings.model_copy(update={"weight_decay": 0.0, "patience_epochs": settings.epochs})
-    fit(model, examples, {"train": rows, "validation": rows}, bare, seed=seed, vary=Variation(), resume=resume)
+    fit(model, examples, {"train": rows, "validation": rows}, bare, seed=seed, levers=Levers(), resume=resume)
     return model.for_inference()
 
 

@@ -23,9 +23,13 @@ class Trained(NamedTuple):
 
 
 def best(progress: Progress) -> dict[str, Any]:
-    """Return `epochs`, `best_epoch` and `best_validation_loss` of a training."""
-    row = [row for row in progress.rows if row["best"]][-1]
-    return {"epochs": progress.epoch, "best_epoch": int(row["epoch"]), "best_validation_loss": row["validation_loss"]}
+    """Return `epochs`, `best_epoch` and `best_validation_loss`, and `guard_epoch` of a training that its guard ended.
+
+    `best_epoch` is 0 where the guard brought a training back to where it had begun.
+    """
+    kept: dict[str, Any] = next((row for row in reversed(progress.rows) if row["best"]), {})
+    facts = {"best_epoch": int(kept.get("epoch", 0)), "best_validation_loss": kept.get("validation_loss")}
+    return {"epochs": progress.epoch, **facts} | ({"guard_epoch": progress.guarded} if progress.guarded else {})
 
 
 def write_network(out: Path, trained: Trained, *, settings: Settings, facts: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from tracklight.errors import complaint
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.decode import DNA, one_hot
 from tracklight.genome.fasta import N_CODE
-from tracklight.learning.fit import Progress, Variation, fit
+from tracklight.learning.fit import Progress, fit
+from tracklight.learning.levers import Levers, Variation
 from tracklight.models.network import Network
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import ReceptiveField, Train
@@ -51,8 +52,8 @@ def _fit(
     model = build(spec, seed=seed).to(device)
     rows = {split: windows.rows(split).to(device) for split in ("train", "validation")}
     examples = windows.examples(device)
-    vary = Variation(settings.max_shift_bp, _flips(settings, windows))
-    progress = fit(model, examples, rows, settings, seed=seed, vary=vary, resume=resume)
+    levers = Levers(Variation(settings.max_shift_bp, _flips(settings, windows)))
+    progress = fit(model, examples, rows, settings, seed=seed, levers=levers, resume=resume)
     return model.cpu(), spec, progress
 
 

@@ -12,7 +12,8 @@ from tracklight.eeg.dataset import WHITE, Epochs, open_epochs
 from tracklight.eeg.decode import EEG
 from tracklight.eeg.halves import HALVES
 from tracklight.errors import InputError, complaint
-from tracklight.learning.fit import Progress, Variation, fit
+from tracklight.learning.fit import Progress, fit
+from tracklight.learning.levers import Levers, Variation
 from tracklight.models.external import FAULTS, filled
 from tracklight.models.network import Network
 from tracklight.models.spec import ModelSpec, build
@@ -123,10 +124,10 @@ def train(
     """
     device = next(model.parameters()).device
     examples = epochs.examples(device, length=model.shape.length)
-    vary = Variation((epochs.length - model.shape.length) // 2)
+    levers = Levers(Variation((epochs.length - model.shape.length) // 2))
     on_device = {name: part.to(device) for name, part in rows.items()}
     loop = settings.loop(len(rows["train"]))
-    return fit(model, examples, on_device, loop, seed=seed, vary=vary, resume=resume)
+    return fit(model, examples, on_device, loop, seed=seed, levers=levers, resume=resume)
 
 
 def _who(epochs: Epochs, rows: dict[str, torch.Tensor]) -> dict[str, Any]:
