@@ -1,8 +1,8 @@
 """Settings of the stages that train networks and measure their accuracy."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from tracklight.settings.base import Device, Fraction, Settings, Whole
 
@@ -39,10 +39,15 @@ class Loop(Settings):
     """The training loop, whatever the signal."""
 
     device: Device = "auto"
-    loss: Literal["mse", "huber", "bce"] = Field(
+    loss: Literal["mse", "huber", "bce", "ce", "soft_bce", "soft_ce"] = Field(
         "mse",
         description="mse, huber: on the transformed targets, standardised on the training windows; "
-        "bce: targets are 0 or 1 (transform: none) and the output is the log-odds of 1",
+        "bce: targets are 0 or 1 (transform: none) and the output is the log-odds of 1; "
+        "ce: targets are classes, one column each, 1 in one of them and 0 in the others; "
+        "soft_bce, soft_ce: the same with probabilities instead of 0 and 1",
+    )
+    temperature: float = Field(
+        1.0, gt=0, le=100, description="soft_bce, soft_ce: log-odds are divided by it before they become probabilities"
     )
     epochs: Whole = Field(12, ge=1, description="passes over the training windows at most")
     batch_size: Whole = Field(128, ge=1, description="windows per step")
@@ -51,6 +56,12 @@ class Loop(Settings):
     patience_epochs: Whole = Field(
         8, ge=1, description="stop when the validation loss has not fallen for this many epochs"
     )
+
+    @model_validator(mode="after")
+    def _temperature_of_probabilities(self) -> Self:
+        if self.temperature != 1 and not self.loss.startswith("soft"):
+            raise ValueError("a temperature other than 1 with loss: soft_bce or soft_ce only")
+        return self
 
 
 class Train(Loop):
