@@ -13,6 +13,7 @@ from tracklight.errors import complaint
 from tracklight.genome.dataset import Dataset, open_dataset
 from tracklight.genome.decode import DNA, one_hot
 from tracklight.genome.fasta import N_CODE
+from tracklight.learning.examples import Examples
 from tracklight.learning.fit import Progress, fit
 from tracklight.learning.levers import Levers, Variation
 from tracklight.models.network import Network
@@ -38,23 +39,48 @@ def run(arguments: argparse.Namespace) -> None:
         torch.set_num_threads(arguments.threads)
         device = choose_device(settings.device)
         resume = arguments.out / "resume.pt"
-        model, spec, progress = _fit(windows, settings, seed=arguments.seed, device=device, resume=resume)
+        spec = model_spec(settings, length=windows.length, targets=windows.targets)
+        examples = windows.examples(device)
+        model, progress = fitted(spec, examples, windows, settings=settings, seed=arguments.seed, resume=resume)
         facts |= {"seed": arguments.seed, "device": str(device), **best(progress)}
-        facts |= _halo(windows, model)
+        facts |= halo(windows, model)
         write_network(arguments.out, Trained(model, spec, progress, DNA.name), settings=settings, facts=facts)
         resume.unlink(missing_ok=True)
 
 
-def _fit(
-    windows: Dataset, settings: Train, *, seed: int, device: torch.device, resume: Path
-) -> tuple[Network, ModelSpec, Progress]:
-    spec = model_spec(settings, length=windows.length, targets=windows.targets)
+def fitted(
+    spec: ModelSpec, examples: Examples, windows: Dataset, *, settings: Train, seed: int, resume: Path
+) -> tuple[Network, Progress]:
+    """Train a network on examples of the windows.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        What to build.
+    examples : Examples
+        Every window, with what is to be learned of it; on the device to train on.
+    windows : Dataset
+        Which of them are for training and validation, and whether strands differ.
+    settings : Train
+        How to train.
+    seed : int
+        Of the weights and of the order of windows.
+    resume : Path
+        State of a training that was interrupted.
+
+    Returns
+    -------
+    model : Network
+        On the CPU.
+    progress : Progress
+        How it got there.
+    """
+    device = examples.start.device
     model = build(spec, seed=seed).to(device)
     rows = {split: windows.rows(split).to(device) for split in ("train", "validation")}
-    examples = windows.examples(device)
-    levers = Levers(Variation(settings.max_shift_bp, _flips(settings, windows)))
+    levers = Levers(Variation(settings.max_shift_bp, flips(settings, windows)))
     progress = fit(model, examples, rows, settings, seed=seed, levers=levers, resume=resume)
-    return model.cpu(), spec, progress
+    return model.cpu(), progress
 
 
 def model_spec(settings: Train, *, length: int, targets: tuple[str, ...]) -> ModelSpec:
@@ -68,7 +94,8 @@ def model_spec(settings: Train, *, length: int, targets: tuple[str, ...]) -> Mod
     return ModelSpec(shape.name, 4, length, targets, shape.model_dump(include=names[shape.name]))
 
 
-def _flips(settings: Train, windows: Dataset) -> bool:
+def flips(settings: Train, windows: Dataset) -> bool:
+    """Return whether windows are read on either strand in training; on for a stranded assay is an `InputError`."""
     if settings.reverse_complement == "on" and windows.stranded:
         raise complaint(
             "reverse-complement augmentation teaches a stranded assay that strands do not matter",
@@ -80,7 +107,7 @@ def _flips(settings: Train, windows: Dataset) -> bool:
     return settings.reverse_complement != "off" and not windows.stranded
 
 
-def _halo(windows: Dataset, model: Network) -> dict[str, int]:
+def halo(windows: Dataset, model: Network) -> dict[str, int]:
     """Measure how far from a window's end a base has the surroundings that a network uses.
 
     A base is seen through the units of the feature maps around it. Those as far away as half their field see it and
