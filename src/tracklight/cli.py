@@ -24,6 +24,7 @@ STAGES = {
     "prepare-eeg": "sleep recordings to a tape in volts and an index of epochs",
     "train": "train one network of the ensemble",
     "evaluate": "held-out accuracy beside k-mer, AT-content and untrained baselines",
+    "distill": "a small network that answers as the ensemble does",
     "attribute": "per-base attribution of one shard of the genome",
     "bigwig": "attribution shards to bigWig tracks",
     "peaks": "peaks with null, q-value and calibrated confidence",

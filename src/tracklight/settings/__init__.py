@@ -10,6 +10,7 @@ from pydantic import Field
 
 from tracklight.settings.base import LARGEST, Settings, load, validate
 from tracklight.settings.data import Columns, Inputs, PrepareGenome, PrepareWindows, Split
+from tracklight.settings.distill import Distill
 from tracklight.settings.eeg import EegConfig
 from tracklight.settings.learning import Architecture, Evaluate, Loop, Train
 from tracklight.settings.run import Run
@@ -26,6 +27,7 @@ __all__ = [
     "Columns",
     "Config",
     "Deletion",
+    "Distill",
     "EegConfig",
     "Evaluate",
     "EvaluateElements",
@@ -68,6 +70,7 @@ class Config(Run):
     methods: Methods = Field(default_factory=Methods, description="stage methods")
     sanity: Sanity = Field(default_factory=Sanity, description="stage sanity")
     shortcuts: Shortcuts = Field(default_factory=Shortcuts, description="stage shortcuts")
+    distill: Distill = Field(default_factory=Distill, description="stage distill")
     report: Report = Field(default_factory=Report, description="stage report")
 
 
