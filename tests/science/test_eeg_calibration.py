@@ -2,6 +2,11 @@
 
 Studies of the demo's size go through the stages of a run, with one network per half of the subjects. A label keeps
 company with REM sleep by k log-odds; with content a burst of 0.2 SD stands at P4, in REM and NREM reports alike.
+
+Seen: with content (8 studies) areas within strata of .72 to 1.00, mean .97, the gate passed in 8, all three bins found
+in 8, nothing outside in 8 (attribution alone: 2 to 69 features outside), share of stage composition .06 to .33. Without
+(12) areas of .39 to .62, the gate passed in none, no feature in either map; with k of 2 and 4 (8 of them) pooled epochs
+name 201 to 268 of 306 features and subjects without strata 152 to 289, and the share is .91 to 1.00.
 """
 
 import hashlib
