@@ -47,6 +47,9 @@ STAGES = {
     "controls-eeg": "what other weights, other labels and other signals give",
     "claims-eeg": "what may be claimed: the conjunction of attribution and power",
     "report-eeg": "one self-contained page of the studies of a run on EEG",
+    "feedback-check": "do marks fit the genome and its windows, or the recordings",
+    "feedback": "a trained network corrected by marks, or by a control",
+    "feedback-effects": "networks before and after correction, on held-out windows",
     "report": "one self-contained page",
     "schema": "print the JSON schema of the configuration",
 }
