@@ -7,6 +7,9 @@ import pandas as pd
 import pytest
 
 from tracklight import cli
+from tracklight.settings import Strata
+from tracklight.stages.strata_tables import split_table, stage_table
+from tracklight.stages.units import read_units
 
 STAGES = ("N2", "REM")
 
@@ -87,6 +90,48 @@ def test_estimates_equal_those_of_a_pandas_table_written_out(tmp_path):
     np.testing.assert_allclose(listed["total"], listed[["within", "between", "rest"]].sum(axis=1), atol=1e-4)
     assert listed["units"].tolist() == [20] * 12
     assert [stage["units"] for stage in summary["stages"]] == [120, 120]
+
+
+def test_evidence_of_stages_sums_to_the_parts_of_the_score_and_counts_are_those_of_the_table(tmp_path):
+    table = sleep(np.random.default_rng(8), content=0.7)
+    run(tmp_path, table, settings=SLEEP)
+    settings = Strata(**SLEEP)
+    units = read_units(tmp_path / "units.tsv", settings, axes=None)
+    whole, stages = split_table(units, settings, divided=True).iloc[-1], stage_table(units)
+    parts = ["total", "within", "between", "rest"]
+    np.testing.assert_allclose(stages[parts].sum(), whole[parts].astype(float), atol=1e-9)
+    np.testing.assert_allclose(stages["total"], stages["within"] + stages["between"] + stages["rest"], atol=1e-9)
+    written = pd.read_csv(tmp_path / "out" / "strata_stages.tsv", sep="\t").set_index("stage")
+    assert written["units"].to_dict() == table["stage"].value_counts().to_dict()
+    assert written["with_label"].to_dict() == table.groupby("stage")["label"].sum().to_dict()
+    np.testing.assert_allclose(written[parts], stages[parts], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("complete", "features"), [(True, 8), (False, 1)])
+def test_features_are_split_only_where_the_attribution_sums_to_the_output(tmp_path, complete, features):
+    (tmp_path / "units.json").write_text(json.dumps({"complete": complete}))
+    table = sleep(np.random.default_rng(0))
+    _, subjects, split, _, summary = run(
+        tmp_path, table, "--units-facts", tmp_path / "units.json", settings=SLEEP | {"permutations": 99}
+    )
+    assert len(split) == len(subjects) / 12 == features
+    assert split["feature"].iloc[-1] == "(score)"
+    assert (summary["undivided"] is None) is complete
+    assert summary["confound_share"]["value"] == pytest.approx(split["confound_share"].iloc[-1], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("facts", "settings", "message"),
+    [
+        ("{", SLEEP, "no facts of units-eeg"),
+        ("[]", SLEEP, "no facts of units-eeg"),
+        ('{"complete": false}', {"ignore": ["direction", "minute", "margin"]}, "set strata.score"),
+    ],
+)
+def test_facts_that_do_not_fit_are_one_line(tmp_path, capsys, facts, settings, message):
+    (tmp_path / "units.json").write_text(facts)
+    table = sleep(np.random.default_rng(0), subjects=4)
+    assert message in fails(capsys, tmp_path, table, "--units-facts", tmp_path / "units.json", settings=settings)
 
 
 def test_directions_are_tested_apart_and_joined(tmp_path):

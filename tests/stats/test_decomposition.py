@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tracklight.stats.decomposition import confound_share, decompose
+from tracklight.stats.decomposition import confound_share, decompose, decompose_by_stage
 from tracklight.stats.strata import stratify
 
 
@@ -73,6 +73,28 @@ def test_parts_of_features_sum_to_the_parts_of_their_sum():
     whole = decompose(design, values.sum(1, keepdims=True))
     for part, total in zip(decompose(design, values), whole, strict=True):
         np.testing.assert_allclose(part.sum(1, keepdims=True), total, atol=1e-9)
+
+
+def test_parts_of_stages_sum_to_those_of_the_subject_and_are_nothing_where_it_never_was():
+    rng = np.random.default_rng(2)
+    subject, stage, label = rng.integers(3, size=60), rng.integers(4, size=60), rng.random(60) < 0.5
+    stage[(subject == 0) & (stage == 3)] = 1
+    design = stratify(subject, stage, label=label, within=rng.integers(2, size=60))
+    values = rng.normal(20, 4, size=(60, 2))
+    by_stage = decompose_by_stage(design, values)
+    for part, whole in zip(by_stage, decompose(design, values), strict=True):
+        assert part.shape == (4, 3, 2)
+        np.testing.assert_allclose(part.sum(0), whole, atol=1e-9)
+        assert (part[3, 0] == 0).all()
+    np.testing.assert_allclose(by_stage.total, by_stage.within + by_stage.between + by_stage.rest, atol=1e-9)
+
+
+def test_a_difference_inside_one_stage_alone_is_within_that_stage():
+    # Same mix for both labels; the label adds 4 in REM and nothing in N2: half of the reports are from REM.
+    stage, label = ["N2", "N2", "REM", "REM"], [1, 0, 1, 0]
+    parts = decompose_by_stage(stratify(["a"] * 4, stage, label=label), np.array([[1.0], [1], [9], [5]]))
+    np.testing.assert_allclose(np.ravel(parts.within), [0, 2])
+    np.testing.assert_allclose(np.ravel(parts.between), [0, 0], atol=1e-12)
 
 
 def test_the_confound_share_of_literal_parts():

@@ -32,6 +32,7 @@ rule strata_eeg:
     input:
         unpack(contrasted),
         null=expand(rules.strata_null.output.part, part=PARTS, allow_missing=True),
+        facts=summed,
     output:
         tables=expand(
             "results/{{run}}/{{study}}/strata/{{network}}/{{map}}/{file}", file=STRATA
@@ -49,13 +50,15 @@ rule strata_eeg:
         runtime=120,
     params:
         null=lambda wildcards, input: option("--null", input.null),
+        facts=lambda wildcards, input: option("--units-facts", input.facts),
         out=lambda wildcards, output: folders(output.tables),
         settings=lambda wildcards: strata_settings(wildcards.map),
         fingerprint=FINGERPRINT,
     shell:
         stage(
             "strata --table {input.table:q} --axes {input.axes:q}"
-            " --neighbours {input.neighbours:q} {params.null} --out {params.out:q}"
+            " --neighbours {input.neighbours:q} {params.null} {params.facts}"
+            " --out {params.out:q}"
         )
 
 

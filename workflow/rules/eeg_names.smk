@@ -39,7 +39,7 @@ MAPS = ["attribution", "power", "attribution_time", "power_time"]
 UNITS = [f"{table}.tsv.gz" for table in [*MAPS, "epochs"]]
 UNITS += ["axes.tsv", "axes_time.tsv", "neighbours.tsv", "units.json"]
 STRATA = ["strata.tsv", "strata_subjects.tsv", "strata_decomposition.tsv"]
-STRATA += ["strata_clusters.tsv", "strata.json"]
+STRATA += ["strata_stages.tsv", "strata_clusters.tsv", "strata.json"]
 RESULTS = ["results/{run}/report.html", "results/{run}/provenance.json"]
 
 
@@ -65,6 +65,14 @@ def contrasted(wildcards):
         kind: f"{folder}/{name}"
         for kind, name in {**names, "neighbours": "neighbours.tsv"}.items()
     }
+
+
+def summed(wildcards):
+    """Whether the attribution sums to the output, for the maps that are attribution."""
+    if not wildcards.map.startswith("attribution"):
+        return []
+    folder = f"results/{wildcards.run}/{wildcards.study}/units/{wildcards.network}"
+    return f"{folder}/units.json"
 
 
 def maps(network):

@@ -13,14 +13,13 @@ from tracklight.eeg.claims import Truth
 from tracklight.errors import complaint
 from tracklight.stages.checks import NAN, Check, Verdict
 from tracklight.stages.gate_eeg import BLIND
-from tracklight.stages.strata_tables import SCORE, SUM, finite
+from tracklight.stages.strata_tables import SCORE, SUM, UNDIVIDED, finite
 from tracklight.stats.decomposition import Parts
 
 FILES = ("strata.tsv", "strata_decomposition.tsv", "strata.json")
 MAIN, IN_TIME = "attribution", "attribution_time"
 PAIRS = {MAIN: "power", IN_TIME: "power_time"}
 NOTHING = "labels are told apart within strata, but no feature is significant in both attribution and power"
-UNDIVIDED = "the attribution does not sum to the networks' output: their evidence is not divided among features"
 ENDS = {"value": "", "low": "_low", "high": "_high"}  # of a number with its 95 % interval, and their columns
 OF_DESIGN = ("overlap", "units", "subjects", "alpha", "directions", "auc", "confound_share", "warnings")
 OF_UNITS = ("complete", "methods", "seed_agreement", "whole_reports", "epochs_of_other_stages")

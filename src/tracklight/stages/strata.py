@@ -10,13 +10,22 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tracklight.errors import InputError
-from tracklight.files import write_text
+from tracklight.errors import InputError, complaint, existing_file
+from tracklight.files import sha256, write_text
 from tracklight.settings import Strata
 from tracklight.stages import door
 from tracklight.stages.strata_inference import Inference, draw, infer
 from tracklight.stages.strata_parts import add_inputs, ask, given_files, identity, join_parts
-from tracklight.stages.strata_tables import effect_table, headline, labellings, split_table, subject_table
+from tracklight.stages.strata_tables import (
+    UNDIVIDED,
+    effect_table,
+    headline,
+    labellings,
+    split_table,
+    stage_counts,
+    stage_table,
+    subject_table,
+)
 from tracklight.stages.tables import write_table
 from tracklight.stages.units import Units
 from tracklight.stats import auroc, benjamini_hochberg
@@ -38,21 +47,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this stage."""
     add_inputs(parser)
     parser.add_argument("--null", type=Path, nargs="+", help="all parts that strata-null wrote; drawn here when absent")
+    parser.add_argument(
+        "--units-facts", type=Path,
+        help="units.json of units-eeg: where its attribution does not sum to the output, the score alone is split",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the tables of this stage")
     door.add_shared_arguments(parser)
 
 
 def run(arguments: argparse.Namespace) -> None:
-    """Write `strata.tsv`, `strata_subjects.tsv`, `strata_decomposition.tsv`, `strata_clusters.tsv`, `strata.json`."""
+    """Write `strata.json` and the tables `strata`, and of subjects, parts (decomposition), stages and clusters."""
     settings = door.stage_settings(arguments, Strata, section="strata")
     inputs = given_files(arguments)
-    parts = {f"null{number}": path for number, path in enumerate(arguments.null or [])}
-    with door.recorded(arguments, "strata", settings, inputs | parts) as facts:
+    more = {f"null{number}": path for number, path in enumerate(arguments.null or [])}
+    parts = list(more.values())
+    more |= {} if arguments.units_facts is None else {"units facts": arguments.units_facts}
+    with door.recorded(arguments, "strata", settings, inputs | more) as facts:
         units, asked = ask(inputs, settings)
-        nulls = join_parts(parts.values(), identity(inputs, settings)) if parts else draw(asked)
+        undivided = _undivided(arguments.units_facts, settings)
+        nulls = join_parts(parts, identity(inputs, settings)) if parts else draw(asked)
         folds = [infer(direction, nulls) for direction in asked]
-        summary = _summary(units, folds, settings)
-        tables = _tables(units, folds, settings, refused=bool(summary["refusals"]))
+        summary = _summary(units, folds, settings) | {"table_sha256": sha256(inputs["table"])} | {"undivided": undivided}
+        tables = _tables(units, folds, settings, refused=bool(summary["refusals"]), divided=undivided is None)
         for name, table in tables.items():
             write_table(arguments.out / f"{name}.tsv", table)
         summary["significant"] = int((tables["strata"]["p_max"] <= settings.alpha).sum())
@@ -61,14 +77,30 @@ def run(arguments: argparse.Namespace) -> None:
         facts |= {key: summary[key] for key in ("units", "subjects", "refusals", "significant")}
 
 
-def _tables(units: Units, folds: list[Inference], settings: Strata, *, refused: bool) -> dict[str, pd.DataFrame]:
+def _undivided(path: Path | None, settings: Strata) -> str | None:
+    """Say why the score alone may be split; None when the features may be as well."""
+    if path is None:
+        return None
+    try:
+        complete = bool(json.loads(existing_file(path, what="facts of units-eeg").read_text("utf-8"))["complete"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise complaint("no facts of units-eeg", where=path, got=error, do="run units-eeg again") from None
+    if not complete and settings.score is None:
+        raise complaint("there is nothing to split", where=path, got=UNDIVIDED, do="set strata.score")
+    return None if complete else UNDIVIDED
+
+
+def _tables(
+    units: Units, folds: list[Inference], settings: Strata, *, refused: bool, divided: bool
+) -> dict[str, pd.DataFrame]:
     p, clusters = _p_values(folds, features=len(units.features)), pd.concat([fold.clusters for fold in folds])
     if refused:
         p, clusters = p * np.nan, clusters.assign(p=np.nan)
     return {
         "strata": pd.concat([effect_table(units, settings), p], axis=1),
-        "strata_subjects": subject_table(units),
-        "strata_decomposition": split_table(units, settings),
+        "strata_subjects": subject_table(units, divided=divided),
+        "strata_decomposition": split_table(units, settings, divided=divided),
+        "strata_stages": stage_table(units),
         "strata_clusters": clusters,
     }
 
@@ -91,21 +123,12 @@ def _summary(units: Units, folds: list[Inference], settings: Strata) -> dict[str
     return {
         "units": len(units.label), "subjects": len(design.subjects), "strata": len(design.weight),
         "informative_subjects": int((design.shares.sum(1) > 0).sum()), "overlap": design.overlap,
-        "stages": _stages(design),
+        "stages": stage_counts(design).to_dict("records"),
         "alpha": settings.alpha, "seed": settings.seed, "exchange": settings.exchange,
+        "bin_column": settings.bin_column, "bins": settings.bins if settings.bin_column else None,
         "directions": [_direction(fold) for fold in folds], "auc": auc,
         "warnings": _warnings(units, settings, auc), "refusals": _refusals(design, folds, settings),
     }  # fmt: skip
-
-
-def _stages(design: engine.Design) -> list[dict[str, Any]]:
-    stage = design.stage[design.member]
-    kinds = (stage >= 0, design.label, design.informative[design.member])
-    columns = [np.bincount(stage[rows], minlength=len(design.stages)) for rows in kinds]
-    return [
-        {"stage": name, "units": int(units), "with_label": int(label), "informative": int(inside)}
-        for name, units, label, inside in zip(design.stages, *columns, strict=True)
-    ]
 
 
 def _direction(fold: Inference) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from tracklight.stats import INTERVAL
 from tracklight.stats import permutation as tests
 from tracklight.stats import strata as engine
 from tracklight.stats import subjects as over
-from tracklight.stats.decomposition import Parts, confound_share, decompose
+from tracklight.stats.decomposition import Parts, confound_share, decompose, decompose_by_stage
 from tracklight.stats.exchange import Draws, draws
 
 Floats = NDArray[np.float64]
 SUM, SCORE = "(sum of features)", "(score)"
+UNDIVIDED = "the attribution does not sum to the networks' output: their evidence is not divided among features"
 
 
 def labellings(units: Units, settings: Strata) -> Draws:
@@ -48,17 +49,25 @@ def effect_table(units: Units, settings: Strata) -> pd.DataFrame:
     return pd.DataFrame(table | {f"theta.{stage}": row for stage, row in by_stage})
 
 
-def _with_totals(units: Units) -> tuple[list[str], Floats]:
-    """Features, their sum, and the score: what is split into parts."""
+def _with_totals(units: Units, *, divided: bool = True) -> tuple[list[str], Floats]:
+    """Features, their sum, and the score: what is split into parts; the last alone where features may not be."""
     columns, names = [units.values, units.values.sum(1, keepdims=True)], [*units.features, SUM]
     if units.score is not None:
         columns, names = [*columns, units.score[:, None]], [*names, SCORE]
-    return names, np.concatenate(columns, axis=1)
+    return (names, np.concatenate(columns, axis=1)) if divided else (names[-1:], columns[-1])
 
 
-def subject_table(units: Units) -> pd.DataFrame:
-    """Return `strata_subjects.tsv`: every subject's effect and its parts, one row per subject and feature."""
-    design, (names, values) = units.design, _with_totals(units)
+def subject_table(units: Units, *, divided: bool) -> pd.DataFrame:
+    """Return `strata_subjects.tsv`: every subject's effect and its parts, one row per subject and feature.
+
+    Parameters
+    ----------
+    units : Units
+        Rows, labels and strata.
+    divided : bool
+        Whether features are split; otherwise the score alone is.
+    """
+    design, (names, values) = units.design, _with_totals(units, divided=divided)
     effects, parts = engine.subject_effects(design, values), decompose(design, values)
     rows = np.bincount(design.subject[design.member])
     informative = np.bincount(design.subject[design.member], design.informative[design.member]).astype(int)
@@ -68,9 +77,19 @@ def subject_table(units: Units) -> pd.DataFrame:
     return pd.DataFrame(shape | counts | numbers)
 
 
-def split_table(units: Units, settings: Strata) -> pd.DataFrame:
-    """Return `strata_decomposition.tsv`: means over subjects of the parts, with intervals, one row per feature."""
-    design, (names, values) = units.design, _with_totals(units)
+def split_table(units: Units, settings: Strata, *, divided: bool) -> pd.DataFrame:
+    """Return `strata_decomposition.tsv`: means over subjects of the parts, with intervals, one row per feature.
+
+    Parameters
+    ----------
+    units : Units
+        Rows, labels and strata.
+    settings : Strata
+        Bootstrap and seed.
+    divided : bool
+        Whether features are split; otherwise the score alone is.
+    """
+    design, (names, values) = units.design, _with_totals(units, divided=divided)
     parts, table = decompose(design, values), dict[str, Any](feature=names)
     options = {"samples": settings.bootstrap, "bca_from": settings.bca_from_subjects}
     for name, part in zip(Parts._fields, parts, strict=True):
@@ -83,6 +102,25 @@ def split_table(units: Units, settings: Strata) -> pd.DataFrame:
         weights = over.subject_weights(len(within), samples=settings.bootstrap, generator=generator)
         ends = np.quantile(confound_share(weights @ within, weights @ between), INTERVAL, axis=0)
     return pd.DataFrame(table | {"confound_share_low": ends[0], "confound_share_high": ends[1]})
+
+
+def stage_counts(design: engine.Design) -> pd.DataFrame:
+    """Return per stage how many rows there are, how many have the label, and how many are in strata with both."""
+    stage = design.stage[design.member]
+    kinds = {"units": stage >= 0, "with_label": design.label, "informative": design.informative[design.member]}
+    counts = {name: np.bincount(stage[rows], minlength=len(design.stages)) for name, rows in kinds.items()}
+    return pd.DataFrame({"stage": design.stages} | counts)
+
+
+def stage_table(units: Units) -> pd.DataFrame:
+    """Return `strata_stages.tsv`: counts, and what each stage adds to the parts of the score, as means over subjects.
+
+    Over the stages each part sums to the one in the last row of `strata_decomposition.tsv`.
+    """
+    design, (_, values) = units.design, _with_totals(units, divided=False)
+    parts = decompose_by_stage(design, values)
+    means = {name: np.nanmean(part[..., 0], axis=1) for name, part in zip(Parts._fields, parts, strict=True)}
+    return stage_counts(design).assign(**means)
 
 
 def headline(split: pd.DataFrame) -> dict[str, float | None]:

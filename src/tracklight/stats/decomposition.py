@@ -60,7 +60,33 @@ def decompose(design: Design, values: Floats) -> Parts:
     Kitagawa (1955), J. Am. Stat. Assoc. 50:1168; Oaxaca (1973), Int. Econ. Rev. 14:693; Blinder (1973), J. Hum.
     Resour. 8:436.
     """
-    owners = (design.subject == np.arange(len(design.subjects))[:, None]).astype(np.float64)
+    owners, lacks = _owners(design), _lacks(design)[:, None]
+    return Parts(*(np.where(lacks, np.nan, owners @ part) for part in _by_stratum(design, values)))
+
+
+def decompose_by_stage(design: Design, values: Floats) -> Parts:
+    """Split each subject's difference by stage as well: over the stages, each part sums to that of `decompose`.
+
+    Parameters
+    ----------
+    design : Design
+        Labels and strata.
+    values : ndarray of float64 (row, feature)
+        What is compared.
+
+    Returns
+    -------
+    Parts
+        Each `(stage, subject, feature)`; 0 where a subject was never in a stage, NaN where it lacks a label.
+    """
+    of_stage, lacks = design.stage == np.arange(len(design.stages))[:, None], _lacks(design)[:, None]
+    owners = of_stage[:, None] * _owners(design)
+    return Parts(*(np.where(lacks, np.nan, owners @ part) for part in _by_stratum(design, values)))
+
+
+def _by_stratum(design: Design, values: Floats) -> Parts:
+    """Return what each stratum adds to the parts of its subject, each `(stratum, feature)`."""
+    owners = _owners(design)
     size = owners @ (design.ones + design.zeros)
     centre = owners @ (design.indicator @ values) / size[:, None]
     values = values - centre[design.subject[design.member]]
@@ -68,14 +94,23 @@ def decompose(design: Design, values: Floats) -> Parts:
     without = design.indicator @ values - with_label
     share, mean = zip(*(_share_and_mean(owners, n, s) for n, s in _labels(design, with_label, without)), strict=True)
     common = design.informative[:, None]
-    lacks = ((owners @ design.ones == 0) | (owners @ design.zeros == 0))[:, None]
-    parts = (
+    return Parts(
         share[0] * mean[0] - share[1] * mean[1],
         common * (share[0] + share[1]) / 2 * (mean[0] - mean[1]),
         common * (share[0] - share[1]) * (mean[0] + mean[1]) / 2,
         ~common * (share[0] * mean[0] - share[1] * mean[1]),
     )
-    return Parts(*(np.where(lacks, np.nan, owners @ part) for part in parts))
+
+
+def _owners(design: Design) -> Floats:
+    """Whether a stratum is of a subject, `(subject, stratum)`."""
+    return (design.subject == np.arange(len(design.subjects))[:, None]).astype(np.float64)
+
+
+def _lacks(design: Design) -> NDArray[np.bool_]:
+    """Whether a subject lacks one of the labels, `(subject,)`."""
+    owners = _owners(design)
+    return (owners @ design.ones == 0) | (owners @ design.zeros == 0)
 
 
 def confound_share(within: Floats, between: Floats) -> Floats:
