@@ -11,6 +11,7 @@ from tracklight.eeg.dataset import Epochs
 from tracklight.eeg.report_level import (
     Maps,
     by_time_to_awakening,
+    counts,
     explained,
     log_power,
     log_power_in_time,
@@ -84,6 +85,23 @@ def test_margins_are_over_the_subjects_spread_and_labels_play_no_part():
     assert reports["margin.seed4"].to_numpy() == pytest.approx([4 / s1, 9 / s1, 2 / s2, 6 / s2])
     flipped = explained(epochs(INDEX.assign(label=1 - INDEX["label"])), maps(), half="A")
     pd.testing.assert_frame_equal(flipped.drop(columns="label"), table.drop(columns="label"))
+
+
+def test_counts_of_halves_and_stages_are_those_of_a_table_counted_by_hand():
+    columns = ["contig", "group", "split", "report", "stage", "label"]
+    rows = [
+        ("n1", "s1", "A", "r1", "REM", 1), ("n1", "s1", "A", "r1", "N2", 1), ("n2", "s1", "A", "r1", "REM", 0),
+        ("n3", "s2", "A_validation", "r1", "REM", 0), *2 * [("n4", "s3", "B", "r1", "N2", 1)],
+    ]  # fmt: skip
+    found = counts(pd.DataFrame(rows, columns=columns))
+    assert found.to_numpy().tolist() == [
+        ["A", "all", 2, 3, 1, 4],
+        ["A", "N2", 1, 1, 1, 1],
+        ["A", "REM", 2, 3, 1, 3],
+        ["B", "all", 1, 1, 1, 2],
+        ["B", "N2", 1, 1, 1, 2],
+    ]
+    assert found.columns.tolist() == ["half_of_subjects", "stage", "subjects", "reports", "with_label", "epochs"]
 
 
 def test_means_of_reports_are_those_of_their_used_epochs():

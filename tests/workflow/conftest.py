@@ -45,10 +45,10 @@ case $stage in
     whiten-eeg) write $out/{codes.npy,contigs.json,epochs.tsv.gz,epochs.json,gains.npz} ;;
     train-eeg) write $out/{model.pt,metrics.tsv,training.png} ;;
     attribute-eeg) write $out/{maps.npz,completeness.tsv,examples.npz,attribute_checks.tsv,tracks/sub-1.edf} ;;
-    units-eeg) write $out/{attribution,power}{,_time}.tsv.gz $out/{axes,axes_time,neighbours}.tsv \
+    units-eeg) write $out/{attribution,power}{,_time}.tsv.gz $out/{axes,axes_time,neighbours,counts}.tsv \
         $out/{units.json,epochs.tsv.gz} ;;
     strata-null) write $out ;;
-    strata) write $out/strata{,_subjects,_decomposition,_clusters}.tsv $out/strata.json ;;
+    strata) write $out/strata{,_subjects,_decomposition,_stages,_clusters}.tsv $out/strata.json ;;
     gate-eeg) write $out/gate{,_checks}.tsv ;;
     controls-eeg) write $out/controls{,_checks}.tsv ;;
     claims-eeg) write $out/{claims,claims_time,naive,naive_features,trust}.tsv $out/claims.json ;;

@@ -37,7 +37,7 @@ BINNED = [
 # Within strata of subject and stage, and of a further column as well.
 MAPS = ["attribution", "power", "attribution_time", "power_time"]
 UNITS = [f"{table}.tsv.gz" for table in [*MAPS, "epochs"]]
-UNITS += ["axes.tsv", "axes_time.tsv", "neighbours.tsv", "units.json"]
+UNITS += ["axes.tsv", "axes_time.tsv", "neighbours.tsv", "counts.tsv", "units.json"]
 STRATA = ["strata.tsv", "strata_subjects.tsv", "strata_decomposition.tsv"]
 STRATA += ["strata_stages.tsv", "strata_clusters.tsv", "strata.json"]
 RESULTS = ["results/{run}/report.html", "results/{run}/provenance.json"]

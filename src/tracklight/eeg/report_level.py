@@ -246,3 +246,28 @@ def _check_names(names: list[str], *, where: object) -> None:
             "a covariate is called like another column", where=where, got=twice,
             do="rename it in the table of reports, or choose others in prepare_eeg.covariates",
         )  # fmt: skip
+
+
+def counts(index: pd.DataFrame) -> pd.DataFrame:
+    """Count what there is, by half of the subjects and by stage of the epochs.
+
+    Parameters
+    ----------
+    index : DataFrame
+        Rows with `contig group split report stage label`, one per epoch.
+
+    Returns
+    -------
+    DataFrame
+        `half_of_subjects stage subjects reports with_label epochs`; the stage `all` is every one. A report with epochs
+        of two stages counts in both.
+    """
+    rows = index.assign(half_of_subjects=index["split"].str[0])
+    both = pd.concat([rows.assign(stage="all", place=0), rows.assign(place=1)])
+    groups = both.groupby(["half_of_subjects", "place", "stage"])
+    found = groups.agg(subjects=("group", "nunique"), epochs=("group", "size"))
+    reports = both.drop_duplicates(["half_of_subjects", "place", "stage", "contig", "report"])
+    by_stage = reports.groupby(["half_of_subjects", "place", "stage"])["label"]
+    found = found.assign(reports=by_stage.size(), with_label=by_stage.agg(lambda label: int((label == 1).sum())))
+    columns = ["half_of_subjects", "stage", "subjects", "reports", "with_label", "epochs"]
+    return found.reset_index()[columns]

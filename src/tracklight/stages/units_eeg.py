@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
         axes = _axes(epochs, both[0])
         for name, table in _tables(halves, axes, epochs.inputs["epochs"]).items():
             write_table(arguments.out / f"{name}.tsv.gz", table, digits=DIGITS)
-        for name, table in {**axes, "neighbours": _neighbours(epochs, both[0], settings)}.items():
+        more = {"neighbours": _neighbours(epochs, both[0], settings), "counts": report_level.counts(epochs.index)}
+        for name, table in {**axes, **more}.items():
             write_table(arguments.out / f"{name}.tsv", table)
         summary = _summary(epochs, both, halves, folders=arguments.attribution)
         write_text(arguments.out / "units.json", json.dumps(summary, indent=2) + "\n")
