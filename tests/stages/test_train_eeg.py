@@ -244,10 +244,20 @@ def test_a_split_without_epochs_is_refused(capsys, tmp_path):
     assert "half A, validation: both labels are needed to learn; got no epochs" in line
 
 
-def test_a_subject_in_two_splits_never_gets_through(tmp_path):
+def test_a_subject_in_two_splits_never_gets_through(capsys, tmp_path):
     def table(index):
         index.loc[0, "split"] = "B"
         return index
 
-    with pytest.raises(AssertionError, match="a subject never crosses a split"):
-        cli.main(words(write_whitened(tmp_path / "in", table=table), tmp_path / "out"))
+    line = fails(capsys, words(write_whitened(tmp_path / "in", table=table), tmp_path / "out"))
+    assert "a subject in two splits; got a1" in line
+
+
+def test_whitened_epochs_with_holes_are_refused(capsys, tmp_path):
+    folder = write_whitened(tmp_path / "in")
+    data = np.load(folder / "codes.npy")
+    data[1, 5] = np.nan
+    np.save(folder / "codes.npy", data)
+    line = fails(capsys, words(folder, tmp_path / "out"))
+    assert "signals hold values that are not finite (NaN)" in line
+    assert "epoch from sample 0; run whiten-eeg again" in line

@@ -74,15 +74,28 @@ def save_tape(folder: str | Path, data: NDArray[np.generic], lengths: dict[str, 
     write_text(folder / CONTIG_FILE, json.dumps(lengths, indent=0) + "\n")
 
 
-def open_tape(folder: str | Path) -> Tape:
-    """Open the tape in `folder`, memory-mapped and read-only; a damaged one is an `InputError`."""
+def open_tape(folder: str | Path, *, what: str = "a prepared genome", by: str = "prepare-genome") -> Tape:
+    """Open a tape, memory-mapped and read-only.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Where it lies.
+    what, by : str
+        What it is to the user and the stage that writes it, for complaints.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged.
+    """
     folder = Path(folder)
     try:
         lengths = json.loads((folder / CONTIG_FILE).read_text(encoding="utf-8"))
         data = np.load(folder / DATA_FILE, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
-        raise complaint("not a prepared genome", where=folder, got=error, do="run prepare-genome") from None
-    again = "run prepare-genome again"
+        raise complaint(f"not {what}", where=folder, got=error, do=f"run {by}") from None
+    again = f"run {by} again"
     if not isinstance(lengths, dict) or not all(type(length) is int and length > 0 for length in lengths.values()):
         allowed = "a mapping of contig names to positive whole numbers"
         raise complaint("not a table of contigs", where=folder / CONTIG_FILE, allowed=allowed, do=again)

@@ -70,7 +70,13 @@ def cross_fit(split: pd.Series, half: str) -> dict[str, np.ndarray]:
 
 def check_no_leak(index: pd.DataFrame) -> None:
     """Raise `AssertionError` unless every subject is in one split only."""
-    assert (index.groupby("group")["split"].nunique() == 1).all(), "a subject never crosses a split"
+    assert not two_splits(index), "a subject never crosses a split"
+
+
+def two_splits(index: pd.DataFrame) -> list[str]:
+    """Return the subjects that are not in one split alone."""
+    count = index.groupby("group")["split"].nunique()
+    return [str(name) for name in count.index[count != 1]]
 
 
 def _by_column(subjects: Sequence[str], recordings: Sequence[Recording], *, where: str | Path) -> dict[str, str]:
