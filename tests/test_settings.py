@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from tracklight.errors import InputError
-from tracklight.settings import Config, Logos, Peaks, PrepareWindows, Train, load, validate
+from tracklight.settings import Config, EegConfig, Logos, Peaks, PrepareWindows, Train, load, validate
 
 REPOSITORY = Path(__file__).parents[1]
 CONFIG = {
@@ -77,7 +77,12 @@ def test_the_smallest_configuration_is_filled_with_defaults():
         ("evaluate_elements.top_fraction", 0, r"evaluate_elements\.top_fraction: .*got 0; .*greater than 0"),
         ("inputs.fasta", "", r"config\.inputs\.fasta: .*got ''; .*at least 1 character"),
         ("shortcuts.window_regions", {"a": [30, 10]}, r"config\.shortcuts\.window_regions: .*the first below the last"),
-        ("inputs.nuisance", {"a=b": "x.bed"}, r"config\.inputs\.nuisance\.a=b\.\[key\]: .*got 'a=b'; .*pattern"),
+        (
+            "inputs.nuisance",
+            {"a=b": "x.bed"},
+            r"inputs\.nuisance\.a=b\.\[key\]: .*got 'a=b'; .*a name without =",
+        ),
+        ("run", "a b", r"config\.run: .*got 'a b'; allowed: letters, digits, _ \. and -, a letter or digit first"),
         ("prepare_windows.contig_names", ["chrI"], r"config\.prepare_windows\.contig_names: .*got \['chrI'\]"),
     ],
 )
@@ -85,6 +90,22 @@ def test_a_mistake_names_its_path_what_was_got_and_what_is_allowed(path, value, 
     with pytest.raises(InputError, match=message) as error:
         validate(Config, changed(path, value), where="config")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("studies", "message"),
+    [
+        ({}, "config: setting is not allowed; allowed: a study: inputs.recordings, or simulate_eeg"),
+        (
+            {"inputs": {"recordings": {"n": "x.tsv"}, "hypnograms": "h"}, "simulate_eeg": {"n": {}}},
+            "config: setting is not allowed; allowed: every study once: n is in inputs.recordings and in simulate_eeg",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_whole_configuration_is_said_before_anything_else(studies, message):
+    values = {"run": "x", "modality": "eeg", "inputs": {}, "report_eeg": {"about": "long " * 100}} | studies
+    with pytest.raises(InputError, match=f"^{message}"):
+        validate(EegConfig, values, where="config")
 
 
 def test_a_window_without_length_is_refused():

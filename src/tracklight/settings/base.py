@@ -18,7 +18,15 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 LARGEST = 10**9
 Whole = Annotated[int, Field(le=LARGEST)]
 PathText = Annotated[str, Field(min_length=1)]
-Name = Annotated[str, Field(pattern=r"^[^=]+$")]  # given to a stage as name=file
+NO_EQUALS, NO_COLON, SAFE = r"^[^=]+$", r"^[^:;]+$", r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+CLASS = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
+PATTERNS = {
+    NO_EQUALS: "a name without =",
+    NO_COLON: "a name without : and ;",
+    SAFE: "letters, digits, _ . and -, a letter or digit first",
+    CLASS: "package.module:Class",
+}
+Name = Annotated[str, Field(pattern=NO_EQUALS)]  # given to a stage as name=file
 
 
 class Settings(BaseModel):
@@ -86,7 +94,11 @@ def _first_fault(model: type[Settings], error: ValidationError, *, where: str) -
     if fault["type"] == "missing":
         return complaint("setting is missing", where=path, do="add it to the configuration")
     allowed = fault["msg"].removeprefix("Value error, ")
-    return complaint("setting is not allowed", where=path, got=repr(fault["input"]), allowed=allowed)
+    if fault["type"] == "string_pattern_mismatch":
+        allowed = PATTERNS.get(fault["ctx"]["pattern"], allowed)
+    # A fault of several settings together comes with all of them: printed first, they would hide the reason.
+    got = None if isinstance(fault["input"], dict) and fault["type"] == "value_error" else repr(fault["input"])
+    return complaint("setting is not allowed", where=path, got=got, allowed=allowed)
 
 
 def _keys(model: type[Settings], path: tuple[int | str, ...]) -> str:

@@ -5,14 +5,14 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from tracklight.settings.base import Device, Fraction, Settings, Whole
+from tracklight.settings.base import CLASS, NO_COLON, Device, Fraction, Settings, Whole
 from tracklight.settings.learning import Loop, Seeds, every_seed_once
 
 Plain = bool | int | float | str | None
 PEAK_LEARNING_RATES = {"eeg_conv": 5e-3, "square_pool": 2e-2, "external": 1e-3}  # few weights want a higher rate
 
 Edge = Annotated[float, Field(ge=0)]
-BandName = Annotated[str, Field(pattern=r"^[^:;]+$")]  # part of the names of features
+BandName = Annotated[str, Field(pattern=NO_COLON)]  # part of the names of features
 
 
 class Whiten(Settings):
@@ -42,7 +42,7 @@ class EegArchitecture(Settings):
 
     module: str | None = Field(
         None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$",
+        pattern=CLASS,
         description="external: a class of torch.nn.Module as `package.module:Class` that turns (batch, channel, "
         "position) into one logit, or into two, of label 0 and label 1",
     )

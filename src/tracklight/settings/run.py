@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tracklight.settings.base import Settings
+from tracklight.settings.base import SAFE, Settings
 
-Safe = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]  # becomes the name of a folder
+Safe = Annotated[str, Field(pattern=SAFE)]  # becomes the name of a folder
 
 
 class Run(Settings):
