@@ -35,12 +35,6 @@ def test_a_report_has_the_stage_of_its_last_epoch():
     assert reports["stage"].to_dict() == {("a-1", "r1"): "N2", ("a-1", "r2"): "REM", ("a-2", "r1"): "N2"}
 
 
-def test_channels_match_patterns_whatever_their_capitals():
-    channels = ["Fp1", "EOG", "HEOG-l", "emg chin", "E1"]
-    assert baselines.matching(channels, ["*EOG*", "EMG*"]).tolist() == [False, True, True, True, False]
-    assert baselines.matching(channels, ["E?"]).tolist() == [False, False, False, False, True]
-
-
 def reports(stages, labels, **columns):
     return pd.DataFrame({"stage": stages, "label": pd.array(labels, dtype="Int64"), **columns})
 
@@ -66,14 +60,14 @@ def test_stage_and_time_are_the_logistic_regression_of_scikit_learn(penalty):
         make_column_transformer((OneHotEncoder(), ["stage"]), (StandardScaler(), columns)),
         LogisticRegression(C=1 / penalty, max_iter=1000),
     ).fit(train, train["label"].astype(int))
-    found = baselines.by_stage_and_time(train, test, columns=columns, penalty=penalty)
+    found = baselines.by_stage_and_covariates(train, test, columns=columns, penalty=penalty)
     np.testing.assert_allclose(found, witness.decision_function(test), atol=1e-9)
 
 
 def test_a_missing_value_counts_as_the_mean_and_a_constant_column_as_nothing():
     train = reports(["N2"] * 4, [0, 1, 1, 0], order=[1.0, 2.0, 5.0, 4.0], same=[7.0] * 4)
     test = reports(["N2"] * 2, [0, 0], order=[np.nan, 3.0], same=[7.0] * 2)
-    found = baselines.by_stage_and_time(train, test, columns=["order", "same"], penalty=1.0)
+    found = baselines.by_stage_and_covariates(train, test, columns=["order", "same"], penalty=1.0)
     assert found[0] == found[1]
 
 

@@ -1,5 +1,6 @@
 """The table of recordings, and the signals of their files."""
 
+import datetime
 import warnings
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import mne
 import numpy as np
 import pytest
 from edfio import Edf, EdfAnnotation, EdfSignal
+from edfio import Recording as EdfRecording
 
 from tracklight.eeg.hypnogram import read_hypnogram
-from tracklight.eeg.laying import lay, lay_out
+from tracklight.eeg.laying import lay, lay_out, matching
 from tracklight.eeg.preparing import scored_stages
 from tracklight.eeg.recordings import Recording, entity, read_recordings
 from tracklight.eeg.signals import choose_channels, open_signals
@@ -154,6 +156,53 @@ def test_without_a_choice_every_channel_in_volts_is_kept_but_the_reference(tmp_p
     assert layout.channels == ("Fz",)
     data, _ = lay(found[0], layout, settings=settings)
     np.testing.assert_allclose(data, -1e-6, atol=0.01e-6)
+
+
+def test_channels_match_patterns_whatever_their_capitals():
+    channels = ["Fp1", "EOG", "HEOG-l", "emg chin", "E1"]
+    assert matching(channels, ["*EOG*", "EMG*"]).tolist() == [False, True, True, True, False]
+    assert matching(channels, ["E?"]).tolist() == [False, False, False, False, True]
+
+
+@pytest.mark.parametrize("reference", ["average", "M1"])
+def test_the_reference_is_of_the_brain_alone_and_eyes_and_muscles_stay_as_they_are(tmp_path, reference):
+    rows = np.random.default_rng(0).uniform(-90, 90, (5, 100))
+    edf(tmp_path / "a.edf", *rows, labels=["Fz", "EOG L", "P4", "M1", "emg chin"])
+    found = recordings(tmp_path, "a.edf")
+    settings = PrepareEeg(reference=reference, channels={name: name for name in ("Fz", "EOG L", "P4", "emg chin")})
+    data, _ = lay(found[0], lay_out(found, settings), settings=settings)
+    fz, eog, p4, m1, emg = rows * 1e-6
+    middle = (fz + p4) / 2 if reference == "average" else m1
+    np.testing.assert_allclose(data, [fz - middle, eog, p4 - middle, emg], atol=0.01e-6)
+
+
+def test_which_channels_are_not_of_the_brain_is_a_setting(tmp_path):
+    edf(tmp_path / "a.edf", ramp(), ramp() / 2, ramp() / 4, labels=["Fz", "E1", "EOG"])
+    found = recordings(tmp_path, "a.edf")
+    settings = PrepareEeg(reference="average", not_brain=["e?"])
+    data, _ = lay(found[0], lay_out(found, settings), settings=settings)
+    np.testing.assert_allclose(data * 1e6, [ramp() * 3 / 8, ramp() / 2, -ramp() * 3 / 8], atol=0.01)
+
+
+def test_a_reference_needs_a_channel_of_the_brain(tmp_path):
+    edf(tmp_path / "a.edf", ramp(), ramp(), labels=["EOG L", "EMG"])
+    with pytest.raises(InputError, match=r"prepare_eeg\.reference: no channel of the brain to reference; got EOG L, EMG"):
+        lay_out(recordings(tmp_path, "a.edf"), PrepareEeg(reference="average"))
+
+
+def test_a_recording_knows_when_it_began_or_that_nobody_knows(tmp_path):
+    signal = EdfSignal(ramp(), 10, label="Fz", physical_dimension="uV", physical_range=(-100, 100))
+    began = datetime.datetime(2021, 5, 3, 22, 47, 10)
+    whose = {"recording": EdfRecording(startdate=began.date()), "starttime": began.time()}
+    for name, more in {"dated": whose, "timed": {"starttime": began.time()}, "none": {}}.items():
+        Edf([signal], **more).write(tmp_path / f"{name}.edf")
+    spoiled = bytearray((tmp_path / "none.edf").read_bytes())
+    spoiled[168:184] = b" " * 16  # date and time
+    (tmp_path / "none.edf").write_bytes(spoiled)
+    starts = {name: open_signals(tmp_path / f"{name}.edf").start for name in ("dated", "timed", "none")}
+    assert starts == {"dated": began, "timed": began.replace(1985, 1, 1), "none": None}
+    found = recordings(tmp_path, "dated.edf", "none.edf")
+    assert [*lay_out(found, PrepareEeg()).starts.values()] == [began, None]
 
 
 def test_a_bad_channel_may_be_flat_and_is_nan_on_the_tape(tmp_path):

@@ -36,6 +36,26 @@ def test_columns_may_have_other_names_and_awakenings_are_counted_by_time(tmp_pat
     assert read(tmp_path, text, columns=columns, covariates=[]).columns[-1] == "stage"
 
 
+def test_the_order_is_counted_where_no_column_has_it_and_one_that_is_named_must_be_there(tmp_path):
+    text = "report\ttime_s\tlabel\tnumber\na\t30\t0\t7\nb\t20\t1\t5\n"
+    assert read(tmp_path, text, covariates=[])["order"].tolist() == [1, 2]
+    assert read(tmp_path, text, columns={"order": "number"})["order"].tolist() == [5, 7]
+    assert read(tmp_path, text.replace("number", "order"))["order"].tolist() == [5, 7]
+    with pytest.raises(InputError, match="has no such column; got 'awakening'; allowed: report, time_s, label, number"):
+        read(tmp_path, text, columns={"order": "awakening"})
+
+
+def test_covariates_can_get_other_names(tmp_path):
+    text = "report\ttime_s\tlabel\tdepth_proxy\tepoch\na\t30\t0\t.5\t9\n"
+    table = read(tmp_path, text, covariates={"depth": "depth_proxy", "study_epoch": "epoch"})
+    assert table[["depth", "study_epoch"]].to_numpy().tolist() == [[".5", "9"]]
+    assert "depth_proxy" not in table.columns
+    with pytest.raises(InputError, match=r"got 'epoch'; give it another name in prepare_eeg.covariates, as {name: col"):
+        read(tmp_path, text)
+    with pytest.raises(InputError, match="no such column; got 'recall'"):
+        read(tmp_path, text, covariates={"depth": "recall"})
+
+
 def test_events_of_bids_hold_reports_among_other_things(tmp_path):
     text = (
         "onset\tduration\ttrial_type\tstage\treport\tlabel\trecall\n"
@@ -54,7 +74,7 @@ def test_events_of_bids_hold_reports_among_other_things(tmp_path):
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("report\ttime_s\tlabel\n", "has no such column; got 'order'; allowed: report, time_s, label"),
+        ("report\ttime_s\torder\n", "has no such column; got 'label'; allowed: report, time_s, order"),
         ("report\ttime_s\tlabel\torder\ttime_s\n", "columns with the same name; got time_s"),
         ("report\ttime_s\tlabel\torder\na\t-1\t1\t1\n", "got report a at -1 s; allowed: 0 to 1000 s"),
         ("report\ttime_s\tlabel\torder\na\tinf\t1\t1\n", "line 2: time .time_s. is not a number; got 'inf'"),

@@ -324,7 +324,8 @@ def test_settings_that_cannot_be_are_refused(settings, fault):
 def test_mne_reads_written_signals_within_half_a_step_of_16_bits(tmp_path):
     signals = np.random.default_rng(9).normal(0, 30, (2, 1000))
     write_recording(
-        tmp_path / "s.edf", signals, channels=["C3", "P4"], rate_hz=100, unit="uV", limit=200, annotations=[]
+        tmp_path / "s.edf", dict(zip(["C3", "P4"], signals, strict=True)),
+        rate_hz=100, unit="uV", limit=200, annotations=[],
     )  # fmt: skip
     raw = mne.io.read_raw_edf(tmp_path / "s.edf", verbose="error")
     assert raw.ch_names == ["C3", "P4"]
@@ -334,13 +335,13 @@ def test_mne_reads_written_signals_within_half_a_step_of_16_bits(tmp_path):
 
 
 def test_samples_beyond_the_range_are_clipped_and_such_that_are_none_are_refused(tmp_path):
-    options = {"channels": ["C3"], "rate_hz": 100, "unit": "uV", "limit": 200, "annotations": []}
-    signals = np.zeros((1, 1000))
-    signals[0, 5] = 900
-    write_recording(tmp_path / "s.edf", signals, **options)
+    options = {"rate_hz": 100, "unit": "uV", "limit": 200, "annotations": []}
+    samples = np.zeros(1000)
+    samples[5] = 900
+    write_recording(tmp_path / "s.edf", {"C3": samples}, **options)
     raw = mne.io.read_raw_edf(tmp_path / "s.edf", verbose="error")
     assert raw.get_data()[0, 5] * 1e6 == pytest.approx(200)
     raw.close()
-    signals[0, 5] = np.nan
+    samples[5] = np.nan
     with pytest.raises(InputError, match=r"s\.edf: cannot write samples that are not finite"):
-        write_recording(tmp_path / "s.edf", signals, **options)
+        write_recording(tmp_path / "s.edf", {"C3": samples}, **options)

@@ -1,6 +1,8 @@
 """Attribution as EDF+; edfio and MNE read it back."""
 
+import datetime
 import warnings
+from dataclasses import replace
 
 import edfio
 import mne
@@ -10,6 +12,7 @@ import pytest
 
 from tracklight.core.tape import Tape
 from tracklight.eeg.dataset import Epochs
+from tracklight.eeg.signals import open_signals
 from tracklight.eeg.traces import check_traces, laid_out, write_trace
 from tracklight.errors import InputError
 
@@ -24,7 +27,12 @@ def epochs_of(seconds=60.0, *, rate=100.0, length=1000, report="r 1"):
          "report": ["r0", report, "r2", "r2"], "epoch": [0, 0, 1, 0], "stage": ["N2", "REM", "N3", "N3"]}
     )  # fmt: skip
     tape = Tape(np.zeros((2, 2000 + samples), np.float32), ("other", "night"), np.array([0, 2000, 2000 + samples]))
-    return Epochs(tape, index, {"rate_hz": rate, "length": length, "channels": CHANNELS}, {})
+    return Epochs(tape, index, {"rate_hz": rate, "length": length, "channels": CHANNELS}, {"epochs": "epochs.tsv.gz"})
+
+
+def at(epochs, start):
+    """Return epochs whose recordings say when they began."""
+    return replace(epochs, facts=epochs.facts | {"starts": {"other": None, "night": start}})
 
 
 def attribution(*, length=1000, size=0.01):
@@ -126,3 +134,25 @@ def test_channels_that_edf_cannot_name_are_refused(name):
 def test_rates_that_edf_cannot_keep_are_refused():
     with pytest.raises(InputError, match=r"sampling rate cannot be kept in EDF\+; got 99\.937 Hz"):
         check_traces(["P4"], rate_hz=99.937)
+
+
+@pytest.mark.parametrize("start", ["2021-05-03T22:47:10", "1985-01-01T22:47:10", "2021-12-31T23:59:59.250000"])
+def test_a_trace_begins_when_its_recording_does(tmp_path, start):
+    path = written(tmp_path / "night.edf", at(epochs_of(), start), attribution())
+    own = datetime.datetime.fromisoformat(start)
+    assert open_signals(path).start == own
+    assert read_mne(path).info["meas_date"].replace(tzinfo=None, microsecond=own.microsecond) == own
+    raw = path.read_bytes()
+    assert (b"Startdate X" in raw) == (own.year == 1985)
+
+
+def test_a_trace_of_a_recording_without_a_date_says_the_date_that_says_nothing(tmp_path):
+    for epochs in (epochs_of(), at(epochs_of(), None)):
+        assert open_signals(written(tmp_path / "night.edf", epochs, attribution())).start.isoformat() == (
+            "2000-01-01T00:00:00"
+        )
+
+
+def test_a_start_that_is_no_time_is_refused(tmp_path):
+    with pytest.raises(InputError, match="not the start of a recording; got 'tonight'; run prepare-eeg again"):
+        written(tmp_path / "night.edf", at(epochs_of(), "tonight"), attribution())

@@ -48,7 +48,8 @@ def write_epochs(folder, *, content=1.0, leak=0.0, channels=("C3", "P4", "EOG"),
     )
     reports.assign(reverse=0).to_csv(folder / "epochs.tsv.gz", sep="\t", index=False)
     known = {"rate_hz": RATE, "channels": list(channels), "unit": "V", "length": LENGTH, "targets": ["label"]}
-    (folder / "epochs.json").write_text(json.dumps({**known, "covariates": list(covariates or {}), **facts}))
+    known |= {"covariates": list(covariates or {}), "not_brain": [name for name in channels if name == "EOG"]}
+    (folder / "epochs.json").write_text(json.dumps({**known, **facts}))
     return folder
 
 
@@ -235,6 +236,13 @@ def test_without_channels_of_eyes_and_muscle_their_rows_are_absent(study):
     write_epochs(study / "brain", channels=("C3", "P4"))
     assert gate(study, epochs="brain", out="gate_brain") == 0
     assert not [name for name in rows(study, "gate_brain").index.get_level_values(0) if "eyes" in name]
+
+
+@pytest.mark.parametrize("names", [None, ["EMG"]])
+def test_epochs_that_do_not_say_which_channels_are_of_the_brain_are_refused(study, capsys, names):
+    write_epochs(study / "unsaid", not_brain=names)
+    assert gate(study, epochs="unsaid", out="never") == 2
+    assert "epochs do not say which channels are not of the brain" in capsys.readouterr().err
 
 
 def test_a_stage_that_nobody_has_leaves_out_the_placebo(study, caplog):

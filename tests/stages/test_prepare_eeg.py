@@ -117,6 +117,8 @@ def test_facts_say_what_was_done(prepared):
     assert (facts["length"], facts["unit"], facts["targets"]) == (1000, "V", ["label"])
     assert facts["covariates"] == ["night_time_s"]
     assert (facts["epoch_s"], facts["before_s"], facts["reference"]) == (10, 20, "none")
+    assert facts["not_brain"] == []
+    assert facts["starts"] == dict.fromkeys((f"sub-{name}_ses-1" for name in SUBJECTS), "1985-01-01T00:00:00")
 
 
 def test_examples_are_the_epochs_of_the_tape(prepared):

@@ -1,11 +1,10 @@
-"""Decoders that a network has to be set against: power, eyes and muscle, stage, time of night; and a stage model.
+"""Decoders that a network has to be set against: power, eyes and muscle, stage, covariates; and a model of a stage.
 
 Each is fitted on one half of the subjects and asked about the other, as the networks are. Predictions are of reports:
 the mean over those epochs of a report that are of the stage of its last one.
 """
 
 from collections.abc import Sequence
-from fnmatch import fnmatch
 
 import numpy as np
 import pandas as pd
@@ -35,11 +34,6 @@ def subject_log_power(epochs: Epochs, *, bin_hz: float) -> Floats:
         signals = epochs.signals(np.asarray(rows, np.int64))
         power[rows] = log_band_power(signals, rate=epochs.rate_hz, bands=bands, batch_size=BATCH)
     return power
-
-
-def matching(channels: Sequence[str], patterns: Sequence[str]) -> NDArray[np.bool_]:
-    """Tell which channels match one of the patterns (`*`, `?`), capitals or not, `(channel,)`."""
-    return np.array([any(fnmatch(name.upper(), each.upper()) for each in patterns) for name in channels], bool)
 
 
 def by_ridge(epochs: Epochs, features: Floats, values: Floats, *, how: PowerRidge) -> pd.Series:
@@ -117,7 +111,9 @@ def numeric_columns(table: pd.DataFrame, names: Sequence[str]) -> list[str]:
     return [name for name in names if is_numeric_dtype(table[name]) and table[name].notna().any()]
 
 
-def by_stage_and_time(train: pd.DataFrame, test: pd.DataFrame, *, columns: Sequence[str], penalty: float) -> pd.Series:
+def by_stage_and_covariates(
+    train: pd.DataFrame, test: pd.DataFrame, *, columns: Sequence[str], penalty: float
+) -> pd.Series:
     """Return the log-odds of label 1 by a logistic regression on the stage and some columns.
 
     Parameters

@@ -1,7 +1,7 @@
 """Writing EDF+: signals of one rate and annotations, the same input giving the same bytes."""
 
 import datetime
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +13,20 @@ from tracklight.files import whole_file
 
 LARGEST_STEP = 32767  # of 16 bits; the one more below zero is left out, so that 0 is a step of its own
 # A date that says nothing, so that neither a person nor the day of the run is in the file.
-START = datetime.date(2000, 1, 1)
+START = datetime.datetime(2000, 1, 1)
+NO_DATE = datetime.date(1985, 1, 1)  # what the format writes where the date is withheld
 WHO = "tracklight"
 
 
 def write_recording(
     path: str | Path,
-    signals: NDArray[np.floating],
+    signals: Mapping[str, NDArray[np.floating]],
     *,
-    channels: Sequence[str],
     rate_hz: float,
     unit: str,
     limit: float,
     annotations: Iterable[EdfAnnotation],
+    start: datetime.datetime = START,
 ) -> None:
     """Write signals as EDF+, 16 bits a sample.
 
@@ -33,10 +34,8 @@ def write_recording(
     ----------
     path : str or Path
         File to write.
-    signals : ndarray (channel, position)
-        Samples in `unit`. What lies beyond `limit` is clipped.
-    channels : sequence of str
-        One label per channel.
+    signals : mapping of str to ndarray (position,)
+        By label of the channel, samples in `unit`. What lies beyond `limit` is clipped.
     rate_hz : float
         Sampling rate (Hz).
     unit : str
@@ -46,13 +45,15 @@ def write_recording(
         eight characters of the header hold the limit exactly.
     annotations : iterable of EdfAnnotation
         Events: onset (s), duration (s) or None, text.
+    start : datetime
+        What the clock said at the first sample; on `NO_DATE` the file has the time alone.
 
     Raises
     ------
     InputError
         When a sample is not finite.
     """
-    if not np.isfinite(signals).all():
+    if not all(np.isfinite(samples).all() for samples in signals.values()):
         raise complaint("cannot write samples that are not finite", where=path, do="mask or drop them before")
     stored = [
         EdfSignal(
@@ -63,10 +64,12 @@ def write_recording(
             physical_range=(-limit, limit),
             digital_range=(-LARGEST_STEP, LARGEST_STEP),
         )
-        for name, samples in zip(channels, signals, strict=True)
+        for name, samples in signals.items()
     ]
     with whole_file(path) as temporary:
-        Edf(stored, annotations=list(annotations), patient=Patient(), recording=_who()).write(temporary)
+        Edf(
+            stored, annotations=list(annotations), patient=Patient(), recording=_who(start), starttime=start.time()
+        ).write(temporary)  # fmt: skip
 
 
 def annotation_file(annotations: Iterable[EdfAnnotation]) -> Edf:
@@ -74,5 +77,5 @@ def annotation_file(annotations: Iterable[EdfAnnotation]) -> Edf:
     return Edf([], annotations=list(annotations), patient=Patient(), recording=_who())
 
 
-def _who() -> Recording:
-    return Recording(startdate=START, equipment_code=WHO)
+def _who(start: datetime.datetime = START) -> Recording:
+    return Recording(startdate=None if start.date() == NO_DATE else start.date(), equipment_code=WHO)

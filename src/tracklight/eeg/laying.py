@@ -1,7 +1,9 @@
 """Recordings laid end to end on one tape: channels chosen, filtered, resampled, referenced, in volts."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +33,8 @@ class Layout:
         Samples of each recording on the tape.
     seconds : dict of str to float
         Length of each recording (s).
+    starts : dict of str to datetime or None
+        What the clock said at the first sample of each, where its file tells.
     """
 
     rate_hz: float
@@ -38,6 +42,7 @@ class Layout:
     labels: dict[str, dict[str, str]]
     lengths: dict[str, int]
     seconds: dict[str, float]
+    starts: dict[str, datetime.datetime | None]
 
 
 def lay_out(recordings: Sequence[Recording], settings: PrepareEeg) -> Layout:
@@ -49,7 +54,8 @@ def lay_out(recordings: Sequence[Recording], settings: PrepareEeg) -> Layout:
         When a recording is damaged or lacks a channel, or rates differ and none is set.
     """
     wishes: Mapping[str, str | Sequence[str]] = settings.channels
-    labels, rates, seconds = dict[str, dict[str, str]](), dict[tuple[str, str], tuple[float, int]](), {}
+    labels, rates = dict[str, dict[str, str]](), dict[tuple[str, str], tuple[float, int]]()
+    seconds, starts = dict[str, float](), dict[str, datetime.datetime | None]()
     for recording in recordings:
         signals = open_signals(recording.path)
         wishes = wishes or _all_channels(signals, recording, settings)
@@ -57,13 +63,19 @@ def lay_out(recordings: Sequence[Recording], settings: PrepareEeg) -> Layout:
         for label in _with_reference(signals, found, settings.reference):
             rates[recording.name, label] = signals.rate(label), round(signals.rate(label) * signals.seconds)
         labels[recording.name], seconds[recording.name] = found, signals.seconds
+        starts[recording.name] = signals.start
+    if settings.reference != "none" and matching(list(wishes), settings.not_brain).all():
+        raise complaint(
+            "no channel of the brain to reference", where="prepare_eeg.reference", got=[*wishes],
+            do="name channels of the brain, or set it to none",
+        )  # fmt: skip
     rate = settings.rate_hz or _common_rate({key: rate for key, (rate, _) in rates.items()})
     # Channels of different rates may end a sample apart; the shortest one counts.
     lengths = dict[str, int]()
     for (name, _), (old, samples) in rates.items():
         length = resampled_length(samples, old, rate, where=name)
         lengths[name] = min(lengths.get(name, length), length)
-    return Layout(rate, tuple(wishes), labels, lengths, seconds)
+    return Layout(rate, tuple(wishes), labels, lengths, seconds, starts)
 
 
 def lay(
@@ -100,18 +112,34 @@ def lay(
         volts = signals.volts(label, units=units)
         row[:] = condition(volts, rate_hz=signals.rate(label), settings=settings, where=where)[:length]
     clipped = {name: signals.clipped(labels[name], samples=settings.clipped_samples) for name in layout.channels}
-    return referenced(data, channels=len(layout.channels), reference=settings.reference), clipped
+    brain = ~matching(layout.channels, settings.not_brain)
+    return referenced(data, brain=brain, reference=settings.reference), clipped
 
 
-def referenced(data: NDArray[np.float32], *, channels: int, reference: str) -> NDArray[np.float32]:
-    """Return the first `channels` of `data (channel, position)` against the reference.
+def matching(channels: Sequence[str], patterns: Sequence[str]) -> NDArray[np.bool_]:
+    """Tell which channels match one of the patterns (`*`, `?`), capitals or not, `(channel,)`."""
+    return np.array([any(fnmatch(name.upper(), each.upper()) for each in patterns) for name in channels], bool)
 
-    The reference is `none`, the `average` of these channels at each position, or the channel that follows them.
+
+def referenced(data: NDArray[np.float32], *, brain: NDArray[np.bool_], reference: str) -> NDArray[np.float32]:
+    """Return the channels of the tape with those of the brain against the reference, the others as they are.
+
+    What eyes and muscles record must not get a share of what the brain does, nor lend it one.
+
+    Parameters
+    ----------
+    data : ndarray of float32 (channel, position)
+        Channels of the tape, followed by the reference where that is a channel.
+    brain : ndarray of bool (channel,)
+        Which of the tape are of the brain.
+    reference : str
+        `none`, the `average` of the channels of the brain at each position, or the channel that follows those of the
+        tape.
     """
-    kept = data[:channels]
-    if reference == "none":
-        return kept
-    return kept - (kept.mean(axis=0) if reference == "average" else data[channels])
+    kept = data[: len(brain)].copy()
+    if reference != "none":
+        kept[brain] -= kept[brain].mean(axis=0) if reference == "average" else data[len(brain)]
+    return kept
 
 
 def _all_channels(signals: Signals, recording: Recording, settings: PrepareEeg) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Reports after awakenings: when, what was said, and which awakening of the night it was."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from tracklight.errors import complaint, one_of
 from tracklight.settings.prepare_eeg import PrepareEeg
 
 BIDS_EVENTS = "_events.tsv"  # how the name of an events file of BIDS ends
+ORDER = "order"  # read where a table has it and the settings name no other
 BIDS_COLUMNS = ("onset", "duration", "sample", "trial_type", "value", "response_time", "stim_file", "HED")
 INDEX_COLUMNS = ("contig", "start", "reverse", "group", "split", "report", "epoch", "stage", "label", "order")
 
@@ -44,17 +46,17 @@ def read_reports(recording: Recording, *, seconds: float, settings: PrepareEeg) 
     bids = path.name.endswith(BIDS_EVENTS)
     time = "onset" if bids else columns.time
     named = {"report": columns.report, "time_s": time, "label": columns.label}
-    named |= {"order": columns.order} if columns.order is not None else {}
+    order = columns.order or ORDER
     # Events of BIDS hold other things as well, and need not number the awakenings.
-    needed = [name for key, name in named.items() if not (bids and key == "order")]
-    table = read_table(path, what="table of reports", needed=[*needed, *(settings.covariates or [])])
+    needed = [*named.values(), *([order] if columns.order and not bids else [])]
+    table = read_table(path, what="table of reports", needed=[*needed, *_chosen(settings.covariates or []).values()])
     table = table[~table[columns.report].isin(MISSING)] if bids else table
     reports = pd.DataFrame({"report": table[columns.report]})
     reports["time_s"] = numbers(table[time], what=f"time ({time})", where=path)
     reports["label"] = _labels(table[columns.label], settings.labels, where=path)
-    reports["order"] = _order(table, reports.time_s, named.get("order"), where=path)
+    reports["order"] = _order(table, reports.time_s, order, where=path)
     reports["stage"] = table.get(columns.stage, pd.Series("", index=table.index, dtype=object))
-    covariates = _covariates(table, {*named.values(), columns.stage}, settings, where=path)
+    covariates = _covariates(table, {*named.values(), order, columns.stage}, settings, where=path)
     reports = reports.join(covariates).sort_values("time_s", kind="stable")
     _check(reports, seconds=seconds, where=path)
     return reports.reset_index(drop=True)
@@ -67,8 +69,8 @@ def _labels(column: pd.Series, labels: dict[str, int], *, where: str | Path) -> 
     return column.where(given).map(labels).astype("float64")
 
 
-def _order(table: pd.DataFrame, time_s: pd.Series, name: str | None, *, where: str | Path) -> pd.Series:
-    if name is None or name not in table.columns:
+def _order(table: pd.DataFrame, time_s: pd.Series, name: str, *, where: str | Path) -> pd.Series:
+    if name not in table.columns:
         return time_s.rank(method="first").astype("int64")
     order = numbers(table[name], what=f"order ({name})", where=where)
     for line, text in table.loc[order % 1 != 0, name].items():
@@ -78,12 +80,20 @@ def _order(table: pd.DataFrame, time_s: pd.Series, name: str | None, *, where: s
 
 def _covariates(table: pd.DataFrame, taken: set[str], settings: PrepareEeg, *, where: str | Path) -> pd.DataFrame:
     further = [name for name in table.columns if name not in taken and name not in BIDS_COLUMNS]
-    names = further if settings.covariates is None else settings.covariates
-    reserved = [*INDEX_COLUMNS, "time_s"]
-    for name in names:
-        if name in reserved:
-            raise complaint("not usable as the name of a covariate", where=where, got=repr(name), do="rename it")
-    return table[names].mask(table[names].isin(MISSING), "")
+    chosen = _chosen(further if settings.covariates is None else settings.covariates)
+    for name in chosen:
+        if name in (*INDEX_COLUMNS, "time_s"):
+            raise complaint(
+                "not usable as the name of a covariate", where=where, got=repr(name),
+                do="give it another name in prepare_eeg.covariates, as {name: column}",
+            )  # fmt: skip
+    found = pd.DataFrame({name: table[column] for name, column in chosen.items()}, index=table.index)
+    return found.mask(found.isin(MISSING), "")
+
+
+def _chosen(covariates: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return the column of each covariate by the name it gets."""
+    return dict(covariates) if isinstance(covariates, Mapping) else dict(zip(covariates, covariates, strict=True))
 
 
 def _check(reports: pd.DataFrame, *, seconds: float, where: str | Path) -> None:

@@ -1,5 +1,6 @@
 """Signals of EDF, EDF+ and BDF files, in volts, channel by channel."""
 
+import datetime
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ import edfio
 import numpy as np
 from numpy.typing import NDArray
 
+from tracklight.eeg.edf import NO_DATE
 from tracklight.errors import complaint, existing_file
 
 # Both micro signs occur: the letter mu and the sign of its own.
@@ -30,12 +32,16 @@ class Signals:
         Sampling rate of each (Hz).
     seconds : float
         Length of the recording (s).
+    start : datetime or None
+        What the clock said at its first sample; None where the file does not tell. Of files without a date it is
+        `edf.NO_DATE`, with the time as it stands.
     """
 
     path: Path
     labels: tuple[str, ...]
     rates: tuple[float, ...]
     seconds: float
+    start: datetime.datetime | None
     _file: edfio.Edf | edfio.Bdf
 
     def rate(self, label: str) -> float:
@@ -119,7 +125,22 @@ def open_signals(path: str | Path) -> Signals:
         raise complaint("recording with gaps", where=path, got=file.reserved, do="export it as continuous (EDF+C)")
     if not labels or seconds <= 0:
         raise complaint("recording without signals", where=path, do="copy or export it again")
-    return Signals(path, labels, rates, seconds, file)
+    return Signals(path, labels, rates, seconds, start_of(file), file)
+
+
+def start_of(file: edfio.Edf | edfio.Bdf) -> datetime.datetime | None:
+    """Return what the clock said at the start of a file, or None where its header does not tell.
+
+    The date of EDF+ counts before the older one, which holds two digits of the year.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return datetime.datetime.combine(file.startdate, file.starttime)
+        except edfio.AnonymizedDateError:
+            return datetime.datetime.combine(NO_DATE, file.starttime)
+        except (ValueError, LookupError):
+            return None
 
 
 def choose_channels(

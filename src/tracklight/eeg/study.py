@@ -51,7 +51,7 @@ def write_subject(folder: Path, simulated: Simulated, *, settings: SimulateEeg) 
         for name, time in zip(reports.report, reports.time_s, strict=True)
     ]
     write_recording(
-        folder / row["path"], simulated.signals, channels=CHANNELS, rate_hz=settings.rate_hz, unit="uV",
+        folder / row["path"], dict(zip(CHANNELS, simulated.signals, strict=True)), rate_hz=settings.rate_hz, unit="uV",
         limit=LIMIT_UV, annotations=marks,
     )  # fmt: skip
     write_hypnogram(folder / row["hypnogram"], simulated.hypnogram, words=settings.stage_names)

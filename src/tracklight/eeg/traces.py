@@ -1,5 +1,6 @@
 """Attribution on the time line of a recording: an EDF+ file whose channels lie sample by sample beside its own."""
 
+import datetime
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,7 +12,7 @@ from edfio import EdfAnnotation
 from numpy.typing import NDArray
 
 from tracklight.eeg.dataset import Epochs
-from tracklight.eeg.edf import write_recording
+from tracklight.eeg.edf import START, write_recording
 from tracklight.errors import complaint
 
 UNIT = "1/s"  # log-odds per second: its integral over time, summed over channels, is the margin that was explained
@@ -50,8 +51,8 @@ def write_trace(
     Parameters
     ----------
     path : Path
-        EDF+ file to write. It has the channels, the sampling rate and the length of the recording on the tape; a
-        record of the format that its end does not fill is filled with zeros.
+        EDF+ file to write. It has the channels, the sampling rate and the length of the recording on the tape, and the
+        date and time of its start; a record of the format that its end does not fill is filled with zeros.
     epochs : Epochs
         The tape and the index.
     rows : ndarray of int64 (epoch,)
@@ -64,14 +65,15 @@ def write_trace(
     index = epochs.index.iloc[rows]
     length = epochs.tape.lengths[index["contig"].iloc[0]]
     per_second = attribution * epochs.rate_hz
+    line = laid_out(per_second, index["start"].to_numpy(np.int64), length=_padded(length, epochs.rate_hz))
     write_recording(
         path,
-        laid_out(per_second, index["start"].to_numpy(np.int64), length=_padded(length, epochs.rate_hz)),
-        channels=epochs.channels,
+        dict(zip(epochs.channels, line, strict=True)),
         rate_hz=epochs.rate_hz,
         unit=UNIT,
         limit=_limit(per_second),
         annotations=_marks(index, margin, epochs),
+        start=_start(epochs, index["contig"].iloc[0]),
     )
 
 
@@ -82,6 +84,17 @@ def laid_out(attribution: NDArray[np.floating], starts: NDArray[np.int64], *, le
     for values, start in zip(attribution, starts, strict=True):
         line[:, start : start + positions] = values
     return line
+
+
+def _start(epochs: Epochs, contig: str) -> datetime.datetime:
+    """Return what the clock said at the start of a recording; the date that says nothing where that is not known."""
+    text = epochs.facts.get("starts", {}).get(contig)
+    try:
+        return START if text is None else datetime.datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        raise complaint(
+            "not the start of a recording", where=epochs.inputs["epochs"], got=repr(text), do="run prepare-eeg again"
+        ) from None
 
 
 def _marks(index: pd.DataFrame, margin: NDArray[np.float64], epochs: Epochs) -> list[EdfAnnotation]:

@@ -21,13 +21,9 @@ class GateEeg(Settings):
     """What has to be passed before any map is interpreted."""
 
     ridge: PowerRidge = Field(default_factory=PowerRidge, description="the baselines on log power, and the placebo")
-    eyes_and_muscle: list[Annotated[str, Field(min_length=1)]] = Field(
-        ["*EOG*", "*EMG*", "*ECG*"],
-        description="channels that are not of the brain, with * and ? for any letters; capitals do not count",
-    )
     placebo_stage: Stage = Field(
         "REM", description="placebo: a model of this stage must not tell the labels apart within strata"
     )
     night_penalty: float = Field(
-        1.0, gt=0, description="stage and time of night: penalty of the logistic regression on standardised columns"
+        1.0, gt=0, description="stage and covariates: penalty of the logistic regression on standardised columns"
     )

@@ -17,7 +17,10 @@ class ReportColumns(Settings):
     report: str = Field("report", description="name of the report, unique within its recording")
     time: str = Field("time_s", description="awakening, from the start of the recording (s); in BIDS events: onset")
     label: str = Field("label", description="what was reported, a key of labels")
-    order: str | None = Field("order", description="number of the awakening in the night; null counts them by time")
+    order: str | None = Field(
+        None,
+        description="number of the awakening in the night; null: the column order if there is one, or by time",
+    )
     stage: str = Field("stage", description="sleep stage, in BIDS events and where a recording has no hypnogram")
 
 
@@ -56,13 +59,25 @@ class PrepareEeg(Settings):
     filter_order: Whole = Field(4, ge=1, le=10, description="order of the Butterworth filters, which run both ways")
     notch_hz: list[Hertz] = Field([], description="mains frequency and its multiples, to be filtered out (Hz)")
     notch_width_hz: Hertz = Field(2.0, description="width of the band that is stopped around each of them (Hz)")
-    reference: str = Field("none", description="none, average of the kept channels, or the label of a channel")
+    not_brain: list[Annotated[str, Field(min_length=1)]] = Field(
+        ["*EOG*", "*EMG*", "*ECG*"],
+        description="names of channels that are not of the brain (eyes, muscles, heart), with * and ? for any letters; "
+        "capitals do not count. They are no part of the reference, and gate-eeg sets decoders on them alone beside the "
+        "networks",
+    )
+    reference: str = Field(
+        "none",
+        description="none, average of the channels of the brain, or the label of a channel; it is subtracted from the "
+        "channels of the brain, those of not_brain are left as they are",
+    )
     columns: ReportColumns = Field(default_factory=ReportColumns, description="columns of report tables")
     labels: dict[str, Annotated[Whole, Field(ge=0, le=1)]] = Field(
         {"0": 0, "1": 1}, min_length=2, description="what the label column may say, and which of it counts as 1"
     )
-    covariates: list[str] | None = Field(
-        None, description="further columns of the report tables to keep beside the epochs; null keeps all"
+    covariates: list[str] | dict[Name, str] | None = Field(
+        None,
+        description="further columns of the report tables to keep beside the epochs, or the new name of each and its "
+        "column; null keeps all",
     )
     epochs: Literal["reports", "sleep"] = Field(
         "reports", description="epochs that end at awakenings, or all from the first to the last epoch of sleep"

@@ -1,6 +1,7 @@
 """`tracklight gate-eeg`: is anything decoded within strata, what do simpler decoders do, are the strata fine enough.
 
-Nothing of a map may be read when its network does not tell the labels apart within strata on subjects it never saw.
+Nothing of a map may be read when its network does not tell the labels apart within strata on subjects it never saw, or
+when eyes and muscles, which know no content, make a model of the stage follow the label there.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from tracklight.stages.checks import NAN, Check, Verdict
 from tracklight.stages.decoding import BOTH, MARGIN, TABLE, Decoded, Floats, Reports, open_reports, p_of, rates, whole
 from tracklight.stages.tables import write_table
 
+STAGE_NAME = "gate: "  # how the checks of this stage begin
 GATE = "gate: within-stratum AUC"  # pass: the networks of both halves decode
 NETWORK = "network"  # decoder that the gate is about
 BLIND = "no within-stage decoding; maps not interpretable"
@@ -125,8 +127,18 @@ def _others(given: Sequence[str]) -> dict[str, Path]:
 
 def _ground(epochs: Epochs, reports: Reports, settings: GateEeg) -> Ground:
     power = baselines.subject_log_power(epochs, bin_hz=settings.ridge.bin_hz)
-    outside = baselines.matching(epochs.channels, settings.eyes_and_muscle)
-    return Ground(epochs, power, outside, reports, settings)
+    return Ground(epochs, power, _not_brain(epochs), reports, settings)
+
+
+def _not_brain(epochs: Epochs) -> NDArray[np.bool_]:
+    """Tell which channels `(channel,)` prepare-eeg took for those of eyes, muscles and heart."""
+    names = epochs.facts.get("not_brain")
+    if not isinstance(names, list) or not all(name in epochs.channels for name in names):
+        raise complaint(
+            "epochs do not say which channels are not of the brain", where=epochs.inputs["epochs"], got=names,
+            do="run prepare-eeg again",
+        )  # fmt: skip
+    return np.isin(epochs.channels, names)
 
 
 def _networks(reports: Reports) -> Scores:
@@ -144,8 +156,8 @@ def _rivals(ground: Ground) -> Scores:
     pairs = [baselines.two_halves(ground.epochs, half) for half in HALVES]
     yield "stage", ground.reports.aligned(pd.concat([baselines.by_stage(*pair) for pair in pairs]))
     columns = baselines.numeric_columns(ground.epochs.index, ["order", *ground.epochs.facts["covariates"]])
-    fit = partial(baselines.by_stage_and_time, columns=columns, penalty=ground.settings.night_penalty)
-    yield "stage and time of night", ground.reports.aligned(pd.concat([fit(*pair) for pair in pairs]))
+    fit = partial(baselines.by_stage_and_covariates, columns=columns, penalty=ground.settings.night_penalty)
+    yield "stage and covariates", ground.reports.aligned(pd.concat([fit(*pair) for pair in pairs]))
 
 
 def _placebo(ground: Ground) -> Iterator[tuple[str, list[Decoded]]]:
@@ -177,6 +189,12 @@ def _covariates(ground: Ground) -> Iterator[tuple[str, list[Decoded]]]:
         yield f"covariate: {name}", [whole(some, score[known], settings, p=p)]
 
 
+def failed_placebos(given: pd.DataFrame) -> list[str]:
+    """Return which placebos of eyes and muscles follow the label, by the rows of `gate_checks.tsv`."""
+    names = given.loc[given["verdict"] == "fail", "check"].str.removeprefix(STAGE_NAME)
+    return [name for name in names if name.startswith(PLACEBO) and name.endswith(PERIPHERAL)]
+
+
 def _table(decoded: Rows, company: Rows) -> pd.DataFrame:
     rows = [(decoded, ABOVE), (company, EITHER)]
     return pd.DataFrame(
@@ -194,7 +212,7 @@ def _checks(decoded: Rows, company: Rows, reports: Reports) -> Iterator[Check]:
     yield _check(GATE, network, "pass" if network.p <= alpha else "fail")
     enough = overlap >= reports.settings.smallest_overlap
     yield Check("gate: share of reports in strata with both labels", overlap, verdict="pass" if enough else "fail")
-    for name in ("band power", "eyes and muscle", "stage and time of night"):
+    for name in ("band power", "eyes and muscle", "stage and covariates"):
         if name in decoded:
             yield _check(f"gate: AUC of {name} (control: the networks)", decoded[name][-1], "info", control=network.auc)
     yield from _company(company, alpha=alpha)
@@ -208,7 +226,7 @@ def _company(company: Rows, *, alpha: float) -> Iterator[Check]:
     """
     for name, rows in company.items():
         bad: Verdict = "fail" if name.endswith(PERIPHERAL) else "warn"
-        yield _check(f"gate: {name}", rows[-1], bad if rows[-1].p <= alpha else "pass")
+        yield _check(f"{STAGE_NAME}{name}", rows[-1], bad if rows[-1].p <= alpha else "pass")
 
 
 def _check(name: str, row: Decoded, verdict: Verdict, *, control: float = NAN) -> Check:

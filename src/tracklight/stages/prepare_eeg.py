@@ -14,7 +14,7 @@ import pandas as pd
 from tracklight.core.tape import save_tape
 from tracklight.eeg.bids import find_recordings
 from tracklight.eeg.epochs import DROPPED_FILE, FACTS_FILE, INDEX_FILE, epoch_samples
-from tracklight.eeg.laying import Layout, lay_out
+from tracklight.eeg.laying import Layout, lay_out, matching
 from tracklight.eeg.preparing import join_epochs, make_index, overlap, prepare_recording
 from tracklight.eeg.recordings import Recording, read_recordings
 from tracklight.eeg.reports import INDEX_COLUMNS
@@ -79,7 +79,9 @@ def _lay(
 
 
 def _facts(index: pd.DataFrame, layout: Layout, settings: PrepareEeg) -> dict[str, Any]:
-    done = ("low_hz", "high_hz", "notch_hz", "reference", "labels", "epochs", "epoch_s", "before_s", "stages")
+    done = {"low_hz", "high_hz", "notch_hz", "notch_width_hz", "reference", "labels"}
+    done |= {"epochs", "epoch_s", "before_s", "stages"}
+    outside = matching(layout.channels, settings.not_brain)
     return {
         "rate_hz": layout.rate_hz,
         "channels": layout.channels,
@@ -87,7 +89,9 @@ def _facts(index: pd.DataFrame, layout: Layout, settings: PrepareEeg) -> dict[st
         "length": epoch_samples(settings, layout.rate_hz),
         "targets": ["label"] if settings.epochs == "reports" else settings.stages,
         "covariates": [name for name in index.columns if name not in INDEX_COLUMNS],
-        **settings.model_dump(include=set(done)),
+        "not_brain": [name for name, no_brain in zip(layout.channels, outside, strict=True) if no_brain],
+        "starts": {name: start and start.isoformat() for name, start in layout.starts.items()},
+        **settings.model_dump(include=done),
     }
 
 
