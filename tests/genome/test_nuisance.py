@@ -80,6 +80,7 @@ def test_a_part_that_is_none_of_the_window_is_refused(span):
         ("log10", 100.0, "mse", 2.0),
         ("log2", 0.1, "mse", -2.0),  # below the floor
         ("none", 0.5, "bce", 0.0),
+        ("none", 0.5, "soft_bce", 0.0),
     ],
 )
 def test_the_threshold_is_in_the_units_of_the_prediction(transform, active_above, loss, expected):

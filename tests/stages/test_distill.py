@@ -1,12 +1,14 @@
 """A student of an ensemble, through the command line."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch.nn.functional import cross_entropy, nll_loss
 
 from tracklight import cli
 from tracklight.genome.dataset import open_dataset
@@ -16,6 +18,7 @@ from tracklight.models.spec import Checkpoint, ModelSpec, build, load_checkpoint
 
 # A mean over positions of what short motifs give: easy to learn from few windows.
 OPTIONS = {"filters": 12, "kernels": [3], "pool": "mean", "dropout": 0.0}
+CLASSES = ("poor", "middle", "rich")
 STUDENT = {
     "architecture": OPTIONS | {"name": "global_pool", "filters": 8},
     "epochs": 20,
@@ -24,6 +27,8 @@ STUDENT = {
     "track_windows": 20,
     "timed_bp": 2000,
 }
+
+TEACHER = {key: STUDENT[key] for key in ("architecture", "epochs", "batch_size", "learning_rate")}
 
 
 def network(path: Path, seed: int, targets: tuple[str, ...], loss: str = "mse") -> Path:
@@ -140,3 +145,42 @@ def test_a_loss_for_other_answers_is_refused(simulated_run, tmp_path, capsys):
 def test_settings_that_mean_nothing_together_are_refused(settings, message, simulated_run, teachers, tmp_path, capsys):
     assert distil(simulated_run, teachers, tmp_path / "out", **settings) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.fixture(scope="module")
+def classes(simulated_run, tmp_path_factory) -> Path:
+    """A run folder whose windows are of three classes, by their share of GC."""
+    run = tmp_path_factory.mktemp("classes")
+    (run / "genome").symlink_to(simulated_run / "genome")
+    shutil.copytree(simulated_run / "windows", run / "windows")
+    index = pd.read_csv(run / "windows" / "windows.tsv.gz", sep="\t").drop(columns=["expression", "expression.active"])
+    codes = open_dataset(simulated_run / "genome", simulated_run / "windows").codes()
+    kind = pd.qcut(((codes == 1) | (codes == 2)).mean(axis=1), 3, labels=False)
+    for number, name in enumerate(CLASSES):
+        index[name] = index[f"{name}.active"] = (kind == number).astype(float)
+    index.to_csv(run / "windows" / "windows.tsv.gz", sep="\t", index=False)
+    facts = json.loads((run / "windows" / "windows.json").read_text()) | {"targets": list(CLASSES), "transform": "none"}
+    (run / "windows" / "windows.json").write_text(json.dumps(facts))
+    return run
+
+
+def test_a_student_of_classes_is_compared_by_accuracy_likelihood_and_calibration(classes, tmp_path):
+    data = open_dataset(classes / "genome", classes / "windows")
+    models = []
+    for seed in (1, 2):
+        folders = ["--genome", classes / "genome", "--windows", classes / "windows", "--out", tmp_path / str(seed)]
+        told = ["--seed", seed, "--settings", json.dumps(TEACHER | {"loss": "ce"})]
+        assert cli.main(["train", *map(str, [*folders, *told])]) == 0
+        models.append(tmp_path / str(seed) / "model.pt")
+    assert distil(classes, models, tmp_path / "out", loss="soft_ce", temperature=2) == 0
+    found = table(tmp_path / "out").query("target.isna()")
+    examples, test = data.examples(torch.device("cpu")), data.rows("test")
+    each = [predict(m, examples, test).double() for m in open_ensemble(models, data=data).models]
+    labels = examples.targets[test].argmax(1)
+    joint = torch.stack([one.softmax(1) for one in each]).mean(0)
+    right = (joint.argmax(1) == labels).double().mean().item()
+    assert found.loc["accuracy", "ensemble"] == pytest.approx(right, rel=1e-5)
+    assert found.loc["nll", "ensemble"] == pytest.approx(nll_loss(joint.log(), labels).item(), rel=1e-5)
+    assert found.loc["nll", "single"] == pytest.approx(np.mean([cross_entropy(e, labels) for e in each]), rel=1e-5)
+    assert found.loc["accuracy", "student"] > 0.5
+    assert not (tmp_path / "out" / "spread.pt").exists()

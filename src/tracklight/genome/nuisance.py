@@ -122,9 +122,9 @@ def threshold(facts: Mapping[str, Any], *, loss: str) -> float:
     facts : mapping
         Of the windows: `transform`, `floor`, `active_above`.
     loss : str
-        The networks were trained with; of labels they predict log-odds.
+        The networks were trained with; of labels and probabilities they predict log-odds.
     """
-    if LOSSES[loss].labels:
+    if not LOSSES[loss].standardised:
         return 0.0
     raw = float(facts["active_above"])
     if facts["transform"] == "none":

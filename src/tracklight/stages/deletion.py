@@ -60,7 +60,7 @@ def run(arguments: argparse.Namespace) -> None:
     with door.recorded(arguments, "deletion", settings, inputs) as facts:
         torch.set_num_threads(arguments.threads)
         device = choose_device(settings.device)
-        is_logit = load_checkpoint(arguments.models[0]).settings.get("loss") == "bce"
+        is_logit = load_checkpoint(arguments.models[0]).settings.get("loss") in ("bce", "soft_bce")
         subject, groups = _subject(arguments.models, data, attribute, settings=settings, device=device)
         interval = partial(_interval, groups=groups, settings=settings)
         curves = _curves(subject, data, settings, bases=bases)
