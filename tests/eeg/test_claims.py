@@ -5,7 +5,17 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from tracklight.eeg.claims import Truth, claims_table, count_hits, map_p, read_truth, robust, with_claims
+from tracklight.eeg.claims import (
+    Truth,
+    claims_table,
+    count_hits,
+    kinds,
+    map_p,
+    only_robust,
+    read_truth,
+    robust,
+    with_claims,
+)
 from tracklight.errors import InputError
 
 AXES = pd.DataFrame({"feature": ["P4:31", "P4:32", "Fz:5", "Fz:6"], "channel": ["P4", "P4", "Fz", "Fz"],
@@ -21,20 +31,20 @@ P_ATTRIBUTION, P_POWER = [0.01, 0.01, 0.2, 0.05], [0.01, 0.06, 0.01, 0.05]
 
 
 def test_content_needs_both_maps():
-    table = with_claims(claims_table(AXES, strata(P_ATTRIBUTION), strata(P_POWER)), alpha=0.05, gate_passed=True)
+    table = with_claims(claims_table(AXES, strata(P_ATTRIBUTION), strata(P_POWER)), alpha=0.05, may_claim=True)
     assert table["claim"].tolist() == ["content", "used through interaction", "not used", "content"]
     assert table["p_both"].tolist() == [0.01, 0.06, 0.2, 0.05]
     assert table["sign"].tolist() == ["+", "+", "-", "+"]
 
 
 def test_nothing_is_claimed_without_the_gate_and_numbers_stand():
-    table = with_claims(claims_table(AXES, strata(P_ATTRIBUTION), strata(P_POWER)), alpha=0.05, gate_passed=False)
+    table = with_claims(claims_table(AXES, strata(P_ATTRIBUTION), strata(P_POWER)), alpha=0.05, may_claim=False)
     assert set(table["claim"]) == {""}
     assert table["p_both"].notna().all()
 
 
 def test_a_refused_design_claims_nothing():
-    table = with_claims(claims_table(AXES, strata(np.nan), strata(P_POWER)), alpha=0.05, gate_passed=True)
+    table = with_claims(claims_table(AXES, strata(np.nan), strata(P_POWER)), alpha=0.05, may_claim=True)
     assert table["p_both"].isna().all()
     assert set(table["claim"]) == {""}
     assert robust(table, alpha=0.05).isna().all()
@@ -47,15 +57,19 @@ def test_rows_follow_the_axes_whatever_the_order_of_the_maps():
     assert table["p_power"].tolist() == P_POWER
 
 
-def test_maps_of_other_features_are_refused():
-    other = strata(P_POWER, features=["P4:31", "P4:32", "Fz:5", "O2:7"])
-    with pytest.raises(InputError, match=r"maps of other features; got Fz:6, O2:7"):
-        claims_table(AXES, strata(P_ATTRIBUTION), other)
-
-
 def test_robust_is_the_conjunction_within_bins():
     table = claims_table(AXES, strata(P_ATTRIBUTION), strata(P_POWER))
     assert robust(table, alpha=0.05).tolist() == [True, False, False, True]
+
+
+def test_content_has_to_hold_within_the_bins_of_every_second_stratifier():
+    table = with_claims(claims_table(AXES, strata(P_ATTRIBUTION), strata([0.01] * 4)), alpha=0.05, may_claim=True)
+    table = table.assign(**{"robust.depth": [True, False, False, False], "robust.hour": [True, True, True, False]})
+    table["robust.depth"] = table["robust.depth"].astype("boolean")
+    found = only_robust(table)["claim"]
+    assert found.tolist() == ["content", "not robust to depth", "not used", "not robust to depth and hour"]
+    assert kinds(found).tolist() == ["content", "not robust", "not used", "not robust"]
+    assert only_robust(table.drop(columns=["robust.depth", "robust.hour"]))["claim"].tolist().count("content") == 3
 
 
 def test_maps_are_adjusted_by_holm():
@@ -96,11 +110,11 @@ def write_truth(path, *, bursts):
 def test_the_truth_of_a_study_without_bursts_is_that_nothing_is_there(tmp_path):
     write_truth(tmp_path / "content.npz", bursts=True)
     write_truth(tmp_path / "null.npz", bursts=False)
-    assert read_truth(tmp_path / "content.npz") == TRUTH
-    assert read_truth(tmp_path / "null.npz") == Truth([], [])
+    assert read_truth(tmp_path / "content.npz", channels=["P4"]) == TRUTH
+    assert read_truth(tmp_path / "null.npz", channels=["P4"]) == Truth([], [])
 
 
 def test_another_file_is_no_truth(tmp_path):
     np.savez(tmp_path / "other.npz", channels=np.zeros(2))
     with pytest.raises(InputError, match=r"not the truth of a simulated study.*frequency_hz"):
-        read_truth(tmp_path / "other.npz")
+        read_truth(tmp_path / "other.npz", channels=["P4"])

@@ -1,7 +1,8 @@
 """What may be claimed of a feature, from the test of its attribution and the test of its power.
 
 Attribution alone is not information: a network can use a feature to take back what another one let through, so that
-its attribution follows the label while the signal there does not. Content is claimed where both follow it.
+its attribution follows the label while the signal there does not. Content is claimed where both follow it, within the
+bins of every second stratifier too.
 """
 
 import zipfile
@@ -18,10 +19,13 @@ from tracklight.stats import holm
 
 Floats = NDArray[np.float64]
 CONTENT, INTERACTION, UNUSED, NO_CLAIM = "content", "used through interaction", "not used", ""
-CLAIMS = (CONTENT, INTERACTION, UNUSED)
+NOT_ROBUST = "not robust"  # and to what
+CLAIMS = (CONTENT, NOT_ROBUST, INTERACTION, UNUSED)
+ROBUST = "robust."  # and a second stratifier: columns of claims.tsv
 FROM_ATTRIBUTION = {"theta": "theta_attribution", "low": "low", "high": "high", "g_z": "g_z",
-                    "z": "z_attribution", "p_max": "p_attribution", "pattern": "pattern"}  # fmt: skip
-FROM_POWER = {"theta": "theta_power", "z": "z_power", "p_max": "p_power"}
+                    "z": "z_attribution", "p_max": "p_attribution"}  # fmt: skip
+# The pattern is of what networks read: power that goes with their output, not attribution that does.
+FROM_POWER = {"pattern": "pattern", "theta": "theta_power", "z": "z_power", "p_max": "p_power"}
 NEAR_HZ = 0.5  # a feature is in the truth's bin of 1 Hz that holds its frequency
 
 
@@ -48,7 +52,7 @@ def claims_table(axes: pd.DataFrame, attribution: pd.DataFrame, power: pd.DataFr
     axes : DataFrame
         `feature` and where it is; its order is kept.
     attribution, power : DataFrame
-        `strata.tsv` of both maps.
+        `strata.tsv` of both maps, of the same features in any order.
 
     Returns
     -------
@@ -62,15 +66,12 @@ def claims_table(axes: pd.DataFrame, attribution: pd.DataFrame, power: pd.DataFr
     """
     table = axes.copy()
     for source, columns in ((attribution, FROM_ATTRIBUTION), (power, FROM_POWER)):
-        missing = set(table["feature"]) ^ set(source["feature"])
-        if missing:
-            raise complaint("maps of other features", got=sorted(missing)[:3], do="run strata again for all maps")
         table = table.merge(source[["feature", *columns]].rename(columns=columns), on="feature", how="left")
     table["p_both"] = np.maximum(table["p_attribution"], table["p_power"])
     return table
 
 
-def with_claims(table: pd.DataFrame, *, alpha: float, gate_passed: bool) -> pd.DataFrame:
+def with_claims(table: pd.DataFrame, *, alpha: float, may_claim: bool) -> pd.DataFrame:
     """Return the table with `sign` and `claim`.
 
     Parameters
@@ -79,8 +80,8 @@ def with_claims(table: pd.DataFrame, *, alpha: float, gate_passed: bool) -> pd.D
         As `claims_table` returns it.
     alpha : float
         Family-wise error.
-    gate_passed : bool
-        Whether the networks decode within strata in every direction; without it nothing is claimed.
+    may_claim : bool
+        Whether gate and placebo were passed; without them nothing is claimed.
 
     Returns
     -------
@@ -90,16 +91,43 @@ def with_claims(table: pd.DataFrame, *, alpha: float, gate_passed: bool) -> pd.D
         attribution alone is, `not used` where the power alone is, else empty.
     """
     attributed, powered = table["p_attribution"] <= alpha, table["p_power"] <= alpha
-    kinds = [attributed & powered, attributed & ~powered, powered & ~attributed]
+    shown = [attributed & powered, attributed & ~powered, powered & ~attributed]
     known = table["p_both"].notna()  # one map alone says nothing where the other was refused
-    words = np.select([kind & known for kind in kinds], list(CLAIMS), default=NO_CLAIM)
+    words = np.select([kind & known for kind in shown], [CONTENT, INTERACTION, UNUSED], default=NO_CLAIM)
     sign = np.where(table["theta_attribution"] < 0, "-", "+")
-    return table.assign(sign=sign, claim=words if gate_passed else NO_CLAIM)
+    return table.assign(sign=sign, claim=words if may_claim else NO_CLAIM)
 
 
 def robust(table: pd.DataFrame, *, alpha: float) -> pd.Series:
     """Tell of each feature whether the conjunction is significant; missing where the design was refused."""
     return (table["p_both"] <= alpha).astype("boolean").mask(table["p_both"].isna())
+
+
+def only_robust(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the table where content that is lost within bins of a second stratifier is claimed no more.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As `with_claims` returns it, with a column `robust.<name>` for each second stratifier.
+
+    Returns
+    -------
+    DataFrame
+        Its `claim` is `not robust to <name> and <name>` where content does not hold within the bins of those.
+    """
+    claim = table["claim"].to_numpy(object, copy=True)
+    names = [name for name in table.columns if name.startswith(ROBUST)]
+    holds = table[names].fillna(value=False).to_numpy(bool)
+    for row in np.flatnonzero((claim == CONTENT) & ~holds.all(axis=1)):
+        lost = [name.removeprefix(ROBUST) for name, there in zip(names, holds[row], strict=True) if not there]
+        claim[row] = f"{NOT_ROBUST} to {' and '.join(lost)}"
+    return table.assign(claim=claim)
+
+
+def kinds(claim: pd.Series) -> pd.Series:
+    """Return which of `CLAIMS` each claim is, whatever it is not robust to."""
+    return claim.mask(claim.str.startswith(NOT_ROBUST), NOT_ROBUST)
 
 
 def map_p(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, float | None]]:
@@ -110,17 +138,24 @@ def map_p(tables: Mapping[str, pd.DataFrame]) -> dict[str, dict[str, float | Non
     return {name: {"smallest_p": known.get(name), "p_holm": adjusted.get(name)} for name in tables}
 
 
-def read_truth(path: Path) -> Truth:
-    """Read where the content of a simulated study is, from `truth_maps.npz`."""
+def read_truth(path: Path, *, channels: Iterable[str]) -> Truth:
+    """Read where the content of a simulated study is, from `truth_maps.npz`; one without these channels is refused."""
     try:
         with existing_file(path, what="truth of a simulated study").open("rb") as handle, np.load(handle) as file:
             truth = {name: file[name] for name in ("channels", "frequency_hz", "burst_bins", "near_bins", "bursts")}
         there = bool(truth["bursts"].any())
+        if truth["burst_bins"].shape != (len(truth["channels"]), len(truth["frequency_hz"])):
+            raise ValueError(f"bins of the shape {truth['burst_bins'].shape}")
         places = [
             _places(truth["channels"], truth["frequency_hz"], truth[name]) for name in ("burst_bins", "near_bins")
         ]
-    except (OSError, KeyError, ValueError, IndexError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, KeyError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise complaint("not the truth of a simulated study", where=path, got=error, do="run simulate-eeg") from None
+    if unknown := sorted(set(channels) - set(truth["channels"].tolist())):
+        raise complaint(
+            "truth of another study", where=path, got=f"no channel {', '.join(unknown)}",
+            allowed=truth["channels"].tolist(), do="give that of the simulated recordings",
+        )  # fmt: skip
     return Truth(*places) if there else Truth([], [])
 
 

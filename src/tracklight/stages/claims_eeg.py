@@ -1,4 +1,8 @@
-"""Stage `claims-eeg`: what may be claimed: features significant in both attribution and power."""
+"""Stage `claims-eeg`: what may be claimed: features significant in both attribution and power.
+
+Two maps are declared, in this order: by frequency, and by time to the awakening. Of the second something is claimed
+only where the first has content: a fixed sequence keeps the family-wise error over both at that of one.
+"""
 
 import argparse
 import json
@@ -15,7 +19,8 @@ from tracklight.eeg.halves import HALVES
 from tracklight.eeg.naive import pooled_epochs, without_strata
 from tracklight.eeg.report_level import MAPS_FILE, read_maps
 from tracklight.errors import complaint, existing_file
-from tracklight.files import write_text
+from tracklight.files import sha256, write_text
+from tracklight.genome.text import numbers
 from tracklight.progress import log
 from tracklight.settings import load
 from tracklight.settings.claims_eeg import ClaimsEeg
@@ -29,15 +34,21 @@ from tracklight.stages.claims_summary import (
     Compared,
     claim_checks,
     read_compared,
+    read_units_facts,
     second_stratifiers,
     summarise,
+    why_withheld,
 )
 from tracklight.stages.gate_eeg import GATE
 from tracklight.stages.tables import write_table
-from tracklight.stages.units import read_units
+from tracklight.stages.units import read_columns, read_units
 
 AXES = {MAIN: "axes.tsv", IN_TIME: "axes_time.tsv"}
-UNITS = ("attribution.tsv.gz", "epochs.tsv.gz", "units.json", *AXES.values())
+PLACES = {MAIN: ("feature", "channel", "hz"), IN_TIME: ("feature", "channel", "band", "time_s")}
+TABLES = tuple(f"{name}.tsv.gz" for name in (*PAIRS, *PAIRS.values()))
+UNITS = (*TABLES, "epochs.tsv.gz", "units.json", *AXES.values())
+OF_NETWORKS = "(control: the networks)"  # how checks end that stand beside the networks' area under the curve
+ROUNDED = 1e-5  # relative: tables keep six digits
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,14 +79,15 @@ def run(arguments: argparse.Namespace) -> None:
     strata = load(StrataEeg, arguments.strata_settings, section="strata")
     folders = _folders(arguments.strata)
     with door.recorded(arguments, "claims-eeg", settings, _inputs(arguments, folders)) as facts:
-        found = {name: read_compared(folder) for name, folder in folders.items()}
-        given = pd.concat([checks.read_checks(path) for path in arguments.checks], ignore_index=True)
-        truth = None if arguments.truth is None else claims.read_truth(arguments.truth)
+        found = {name: _compared(arguments.units, name, folder, strata) for name, folder in folders.items()}
+        given = pd.concat([_checks(path, found[MAIN]) for path in arguments.checks], ignore_index=True)
         passed = _gate(given, arguments.checks[0])
-        tables = {name: _claims(found, arguments.units, name, passed=passed) for name in PAIRS}
-        features = _naive_features(arguments, tables[MAIN], strata)
-        units = json.loads((arguments.units / "units.json").read_text(encoding="utf-8"))
-        summary = summarise(found, tables, units=units, truth=truth, passed=passed)
+        withheld = why_withheld(found, given, passed=passed)
+        tables = _tables(found, arguments.units, may_claim=withheld is None)
+        truth = _truth(arguments.truth, tables[MAIN])
+        units = read_units_facts(arguments.units / "units.json")
+        features = _naive_features(arguments, tables[MAIN], strata, stored=units.get("maps_sha256", {}))
+        summary = summarise(found, tables, units=units, truth=truth, passed=passed, withheld=withheld)
         summary["cautions"] = given.loc[given["verdict"].isin(["fail", "warn"]), "check"].tolist()
         named = {
             "claims": tables[MAIN],
@@ -117,6 +129,28 @@ def _inputs(arguments: argparse.Namespace, folders: dict[str, Path]) -> dict[str
     return {name: existing_file(path, what=name.split("/")[0]) for name, path in files.items()}
 
 
+def _compared(units: Path, name: str, folder: Path, strata: StrataEeg) -> Compared:
+    """Read a folder of strata, of the table and within the bins that its name says."""
+    kind, _, column = name.partition(".")
+    return read_compared(folder, table=units / f"{kind}.tsv.gz", column=column or strata.bin_column)
+
+
+def _checks(path: Path, main: Compared) -> pd.DataFrame:
+    """Read a table of checks; one about other networks or another study than the strata is an `InputError`."""
+    table, auc = checks.read_checks(path), main.summary["auc"]["within_strata"]
+    told = [*table.loc[table["check"] == GATE, "value"], *table.loc[_of_networks(table), "control"]]
+    if not np.allclose(np.asarray(told, np.float64), auc, rtol=ROUNDED, atol=0):
+        raise complaint(
+            "checks of other units than the strata", where=path, got=f"an AUC within strata of {told[0]:.6g}",
+            allowed=f"{auc:.6g}", do="run gate-eeg and controls-eeg on these units",
+        )  # fmt: skip
+    return table
+
+
+def _of_networks(table: pd.DataFrame) -> pd.Series:
+    return table["check"].str.endswith(OF_NETWORKS)
+
+
 def _gate(given: pd.DataFrame, where: Path) -> bool:
     verdicts = given.loc[given["check"] == GATE, "verdict"].tolist()
     if len(verdicts) != 1:
@@ -124,27 +158,47 @@ def _gate(given: pd.DataFrame, where: Path) -> bool:
     return bool(verdicts[0] == "pass")
 
 
-def _claims(found: dict[str, Compared], units: Path, name: str, *, passed: bool) -> pd.DataFrame:
+def _tables(found: dict[str, Compared], units: Path, *, may_claim: bool) -> dict[str, pd.DataFrame]:
+    """Return what is claimed by frequency and then, where there is content by frequency, by time."""
+    main = _claims(found, units, MAIN, may_claim=may_claim)
+    has_content = bool((main["claim"] == claims.CONTENT).any())
+    return {MAIN: main, IN_TIME: _claims(found, units, IN_TIME, may_claim=may_claim and has_content)}
+
+
+def _claims(found: dict[str, Compared], units: Path, name: str, *, may_claim: bool) -> pd.DataFrame:
     """Join both maps, and say what holds within the bins of each second stratifier."""
-    types: dict[str, Any] = dict.fromkeys(("feature", "channel", "band"), str)
-    axes = pd.read_csv(units / AXES[name], sep="\t", dtype=types, keep_default_na=False)
+    axes = read_columns(units / AXES[name], PLACES[name]).reset_index(drop=True)
+    number = PLACES[name][-1]
+    axes[number] = numbers(axes[number], what=number, where=units / AXES[name])
     alpha = found[name].summary["alpha"]
-    table = claims.claims_table(axes, found[name].effects, found[PAIRS[name]].effects)
-    table = claims.with_claims(table, alpha=alpha, gate_passed=passed)
+    table = _joined(axes, found[name], found[PAIRS[name]])
+    table = claims.with_claims(table, alpha=alpha, may_claim=may_claim)
     for column in second_stratifiers(found) if name == MAIN else []:
-        within = (found[f"{kind}.{column}"].effects for kind in (MAIN, PAIRS[MAIN]))
-        table[f"robust.{column}"] = claims.robust(claims.claims_table(axes, *within), alpha=alpha)
-    return table
+        within = _joined(axes, *(found[f"{kind}.{column}"] for kind in (MAIN, PAIRS[MAIN])))
+        table[f"{claims.ROBUST}{column}"] = claims.robust(within, alpha=alpha)
+    return claims.only_robust(table)
 
 
-def _naive_features(arguments: argparse.Namespace, table: pd.DataFrame, settings: StrataEeg) -> pd.DataFrame:
+def _joined(axes: pd.DataFrame, attribution: Compared, power: Compared) -> pd.DataFrame:
+    for each in (attribution, power):
+        differ = set(axes["feature"]) ^ set(each.effects["feature"])
+        if differ:
+            raise complaint("strata of other features than the axes", where=each.folder, got=sorted(differ)[:3],
+                            do="run strata again")  # fmt: skip
+    return claims.claims_table(axes, attribution.effects, power.effects)
+
+
+def _naive_features(
+    arguments: argparse.Namespace, table: pd.DataFrame, settings: StrataEeg, *, stored: dict[str, str]
+) -> pd.DataFrame:
     """Ask the two usual analyses about each feature, on the same attributions."""
-    epochs = pd.read_csv(arguments.units / "epochs.tsv.gz", sep="\t", usecols=["row", "half", "label", "scale"])
+    epochs = _epochs(arguments.units / "epochs.tsv.gz")
     values, labels = [], []
     for half, folder in zip(HALVES, arguments.maps, strict=True):
         maps, rows = read_maps(folder), epochs[epochs["half"] == half]
         flat = maps.frequency.mean(0).reshape(len(maps.rows), -1)
-        if maps.rows.tolist() != rows["row"].tolist() or flat.shape[1] != len(table):
+        other = half in stored and stored[half] != sha256(folder / MAPS_FILE)
+        if other or maps.rows.tolist() != rows["row"].tolist() or flat.shape[1] != len(table):
             raise complaint("maps are not those of the units", where=folder, do="run units-eeg again")
         values.append(flat / rows["scale"].to_numpy()[:, None])
         labels.append(rows["label"].to_numpy() == 1)
@@ -157,6 +211,16 @@ def _naive_features(arguments: argparse.Namespace, table: pd.DataFrame, settings
     )  # fmt: skip
     numbers = {"pooled_difference": difference, "pooled_q": q, "unstratified_theta": theta, "unstratified_p": p}
     return table[["feature", "channel", "hz"]].assign(**numbers)
+
+
+def _truth(path: Path | None, table: pd.DataFrame) -> Truth | None:
+    return None if path is None else claims.read_truth(path, channels=table["channel"])
+
+
+def _epochs(path: Path) -> pd.DataFrame:
+    """Read row, half, label and scale of the epochs of the units."""
+    table = read_columns(path, ["row", "half", "label", "scale"])
+    return table.assign(**{name: numbers(table[name], what=name, where=path) for name in ("row", "label", "scale")})
 
 
 def _naive(

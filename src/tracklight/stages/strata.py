@@ -67,7 +67,8 @@ def run(arguments: argparse.Namespace) -> None:
         undivided = _undivided(arguments.units_facts, settings)
         nulls = join_parts(parts, identity(inputs, settings)) if parts else draw(asked)
         folds = [infer(direction, nulls) for direction in asked]
-        summary = _summary(units, folds, settings) | {"table_sha256": sha256(inputs["table"])} | {"undivided": undivided}
+        summary = _summary(units, folds, settings)
+        summary |= {"table_sha256": sha256(inputs["table"]), "undivided": undivided}
         tables = _tables(units, folds, settings, refused=bool(summary["refusals"]), divided=undivided is None)
         for name, table in tables.items():
             write_table(arguments.out / f"{name}.tsv", table)

@@ -100,6 +100,13 @@ def read_units(path: Path, settings: Strata, *, axes: Path | None = None) -> Uni
     return units
 
 
+def read_columns(path: Path, names: Iterable[str]) -> pd.DataFrame:
+    """Read a table as text, indexed by line; one without these columns is an `InputError`."""
+    table = _table(path)
+    _columns(table, names, path)
+    return table
+
+
 def read_neighbours(axes: Path | None, neighbours: Path | None, *, features: Iterable[str]) -> NDArray[np.int64] | None:
     """Read which features are neighbours; None without a table of axes.
 
@@ -129,15 +136,20 @@ def read_neighbours(axes: Path | None, neighbours: Path | None, *, features: Ite
             "two features have one place", where=axes, got=list(placed.index[placed.duplicated(keep=False)])[:2],
             do="give every feature its own place on the axes",
         )  # fmt: skip
-    pairs = [] if neighbours is None else _table(neighbours, fewest=0).iloc[:, :2].to_numpy(str).tolist()
+    pairs = [] if neighbours is None else _pairs(neighbours)
     found = [_axis(placed[name], pairs) for name in placed.columns]
     return neighbour_pairs(np.stack([level for level, _ in found], axis=1), [axis for _, axis in found])
 
 
 def _axes(path: Path) -> pd.DataFrame:
-    table = _table(path)
-    _columns(table, ["feature"], path)
-    return table
+    return read_columns(path, ["feature"])
+
+
+def _pairs(path: Path) -> list[list[str]]:
+    table = _table(path, fewest=0)
+    if table.shape[1] != 2:
+        raise complaint("not pairs of names", where=path, got=list(table.columns), allowed="two columns")
+    return table.to_numpy(str).tolist()
 
 
 def _axis(column: pd.Series, pairs: list[list[str]]) -> tuple[NDArray[np.int64], csr_array]:

@@ -179,7 +179,7 @@ def _controls(folder: Path) -> None:
 def _claims(folder: Path, *, content: bool) -> None:
     maps = [pd.read_csv(folder / "strata/conv" / name / "strata.tsv", sep="\t") for name in ("attribution", "power")]
     table = claims_table(axes(), *maps)
-    table = with_claims(table, alpha=0.05, gate_passed=content)
+    table = with_claims(table, alpha=0.05, may_claim=content)
     held = pd.Series(table["p_both"] <= 0.05, dtype="boolean")
     tsv(folder / "claims" / "claims.tsv", table.assign(**{"robust.depth": held}))
     naive = {"analysis": ["pooled epochs, t-test", "within strata"], "maps": ["attribution", "attribution and power"]}

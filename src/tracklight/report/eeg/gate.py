@@ -20,7 +20,7 @@ PROSE = {
     "eyes and muscle": "the same on eye and muscle channels only",
     "without eyes and muscle": "the same without them",
     "stage": "how often each stage goes with the label in training",
-    "stage and time of night": "logistic regression on stage and covariates",
+    "stage and covariates": "logistic regression on stage and covariates",
 }
 COLOURS = dict(zip(HALVES, (POSITIVE, SERIES[1]), strict=True))
 MARKS = dict(zip(HALVES, ("o", "s"), strict=True))  # told apart without colour
