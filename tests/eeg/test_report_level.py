@@ -178,7 +178,7 @@ def save(folder, given):
 def test_maps_are_read_as_written(tmp_path):
     read = read_maps(save(tmp_path, maps()))
     for name, values in vars(maps()).items():
-        assert (getattr(read, name) == values).all()
+        assert np.all(getattr(read, name) == values)
 
 
 @pytest.mark.parametrize(

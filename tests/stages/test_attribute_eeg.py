@@ -84,6 +84,7 @@ def test_maps_have_the_shapes_and_types_that_others_read(maps):
         "rows": ("i8", (12,)), "seeds": ("i8", (2,)), "margin": ("f8", (2, 12)), "total": ("f8", (2, 12)),
         "frequency": ("f4", (2, 12, 3, 51)), "hz": ("f8", (51,)), "time": ("f4", (12, 3, 7, 4)),
         "bands": ("U20", (7,)), "band_hz": ("f8", (7, 2)), "time_s": ("f8", (4,)),
+        "epochs_sha256": ("U256", ()),
     }  # fmt: skip
     assert maps["hz"].tolist() == list(range(51))
     assert maps["time_s"].tolist() == [0.25, 0.75, 1.25, 1.75]

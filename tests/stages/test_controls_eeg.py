@@ -9,6 +9,7 @@ import torch
 
 from tracklight import cli
 from tracklight.core.tape import save_tape
+from tracklight.eeg.dataset import open_epochs
 from tracklight.eeg.decode import EEG
 from tracklight.learning.modality import load_network
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
@@ -82,6 +83,8 @@ def save_network(path, *, seed, half):
 
 def controls(folder, *models, out="out", units="units", settings=SETTINGS):
     given = {"epochs": "epochs", "whitened": "whitened", "units": units, "out": out}
+    known = open_epochs(folder / "epochs").sha256()
+    (folder / units / "units.json").write_text(json.dumps({"epochs_sha256": known}))
     arguments = [text for name, path in given.items() for text in (f"--{name}", folder / path)]
     arguments += ["--models", *(models or [folder / f"{half}{seed}.pt" for half in "AB" for seed in (0, 3)])]
     arguments += ["--settings", json.dumps(settings), "--strata-settings", json.dumps(STRATA)]

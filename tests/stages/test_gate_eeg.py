@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from tracklight import cli
 from tracklight.core.tape import save_tape
+from tracklight.eeg.dataset import open_epochs
 from tracklight.stages.checks import read_checks
 from tracklight.stages.gate_eeg import BLIND, GATE
 
@@ -69,7 +70,14 @@ def write_units(folder, *, strength=(1.5, 1.5)):
     return folder
 
 
-def gate(folder, *more, epochs="epochs", units="units", out="gate", settings=None, strata=STRATA):
+def stamp(units, epochs):
+    """Say that the units are of these epochs, as units-eeg does."""
+    (units / "units.json").write_text(json.dumps({"epochs_sha256": open_epochs(epochs).sha256()}))
+
+
+def gate(folder, *more, epochs="epochs", units="units", out="gate", settings=None, strata=STRATA, stamped=True):
+    if stamped:
+        stamp(folder / units, folder / epochs)
     arguments = ["--epochs", folder / epochs, "--units", folder / units, "--out", folder / out, *more]
     arguments += ["--settings", json.dumps(settings or {}), "--strata-settings", json.dumps(strata)]
     return cli.main(["gate-eeg", *map(str, arguments)])
@@ -252,7 +260,7 @@ def test_a_stage_that_nobody_has_leaves_out_the_placebo(study, caplog):
 
 
 def test_further_networks_stand_beside_the_first(study):
-    write_units(study / "second", strength=(5.0, 5.0))
+    stamp(write_units(study / "second", strength=(5.0, 5.0)), study / "epochs")
     assert gate(study, "--others", f"square_pool={study / 'second'}", out="gate_others") == 0
     table = rows(study, "gate_others")
     assert table.loc[("square_pool", "both"), "auc"] > table.loc[("network", "both"), "auc"]
@@ -295,3 +303,34 @@ def test_wrong_inputs_are_one_line(study, tmp_path, capsys):
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+
+
+def test_units_of_another_study_are_refused(study, tmp_path, capsys):
+    whole = units(study)
+    other = np.where(whole["half"] == "A", "B", "A")
+    # The same subjects divided otherwise: what is set against the networks would know whom it is asked about.
+    for name, changed, message in (
+        ("split", whole.assign(half=other), "got another half; run units-eeg on these epochs"),
+        ("subject", whole.assign(subject="x" + whole["half"]), "another subject"),
+        ("stage", whole.assign(stage=whole["stage"].replace({"N2": "N3"})), "another stage"),
+        ("label", whole.assign(label=1 - whole["label"]), "another label"),
+    ):
+        (tmp_path / name).mkdir()
+        changed.to_csv(tmp_path / name / "attribution.tsv.gz", sep="\t", index=False)
+        assert gate(study, units=tmp_path / name, out="wrong") == 2
+        error = capsys.readouterr().err
+        assert "epochs and units are not of the same study" in error
+        assert message in error
+
+
+def test_units_of_other_signals_are_refused(study, tmp_path, capsys):
+    write_epochs(tmp_path / "epochs", content=0.5, covariates={"length_s": 3.0, "words": "some"})
+    write_units(tmp_path / "units")
+    assert gate(tmp_path, stamped=False) == 2
+    assert "units.json: summary of units-eeg not found" in capsys.readouterr().err
+    stamp(tmp_path / "units", study / "epochs")
+    assert gate(tmp_path, stamped=False) == 2
+    assert "got other signals; run units-eeg on these epochs" in capsys.readouterr().err
+    (tmp_path / "units" / "units.json").write_text("{")
+    assert gate(tmp_path, stamped=False) == 2
+    assert "not the summary of units-eeg" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """The stage on a study of eight subjects whose maps were made by hand."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 from tracklight import cli
 from tracklight.core.tape import save_tape
 from tracklight.eeg.dataset import open_epochs
+from tracklight.errors import InputError
 from tracklight.learning.band_power import log_band_power
+from tracklight.stages import units_eeg
 
 RATE, LENGTH, REPORTS = 50, 100, 8
 CHANNELS = ("EOG", "P4", "O2")
@@ -53,11 +56,13 @@ def write_maps(folder, epochs, half, **changes):
         "frequency": frequency.astype(np.float32), "hz": HZ,
         "time": rng.normal(size=(count, 3, 3, 2)).astype(np.float32), "bands": np.array(["slow", "fast", "rest"]),
         "band_hz": np.array([[1.0, 8], [8, 20], [0, 25]]), "time_s": np.array([0.5, 1.5]),
+        "epochs_sha256": np.array(open_epochs(epochs).sha256()),
     }  # fmt: skip
     folder.mkdir(parents=True, exist_ok=True)
     np.savez(folder / "maps.npz", **values | changes)
     columns = "seed\tmethod\tgradient_x_input\tintegrated_gradients\tcomplete\trank\n"
-    rows_of = "".join(f"{seed}\tgradient_x_input\t0.0001\t\t1\t3\n" for seed in (0, 1))
+    seeds = (values | changes)["seeds"]
+    rows_of = "".join(f"{seed}\tgradient_x_input\t0.0001\t\t1\t3\n" for seed in seeds)
     (folder / "completeness.tsv").write_text(columns + rows_of)
     return folder
 
@@ -228,7 +233,78 @@ def test_flat_signals_are_refused(study, capsys):
     data = np.load(study / "epochs" / "codes.npy")
     data[1] = 0
     np.save(study / "epochs" / "codes.npy", data)
+    for half in "AB":
+        write_maps(study / half, study / "epochs", half)
     assert "no power in a band" in fails(capsys, study)
+
+
+def test_whitened_epochs_are_refused(study, capsys):
+    facts = json.loads((study / "epochs" / "epochs.json").read_text()) | {"unit": "SD"}
+    (study / "epochs" / "epochs.json").write_text(json.dumps(facts))
+    assert "not epochs of prepare-eeg; got unit SD" in fails(capsys, study)
+
+
+@pytest.mark.parametrize("what", ["split", "label", "signals", "no checksum"])
+def test_maps_of_other_epochs_are_refused(study, capsys, what):
+    path = study / "epochs" / "epochs.tsv.gz"
+    index = pd.read_csv(path, sep="\t")
+    if what == "split":  # both halves stay the same subjects, so that no row tells
+        index["split"] = index["split"].replace({"A": "A_validation", "A_validation": "A"})
+    if what == "label":
+        index["label"] = 1 - index["label"]
+    index.to_csv(path, sep="\t", index=False)
+    if what == "signals":
+        np.save(study / "epochs" / "codes.npy", 2 * np.load(study / "epochs" / "codes.npy"))
+    if what == "no checksum":
+        write_maps(study / "A", study / "epochs", "A", epochs_sha256=np.array(""))
+    assert "A: maps are of other epochs; got" in fails(capsys, study)
+
+
+@pytest.mark.parametrize("damage", ["binary", "garbage", "one row", "other seeds", "no method", "no error"])
+def test_completeness_that_is_not_that_of_the_maps_is_refused(study, capsys, damage):
+    path = study / "A" / "completeness.tsv"
+    head, first, second = path.read_text().splitlines(keepends=True)
+    path.write_bytes(
+        {
+            "binary": b"\xff\xfe" + bytes(100),
+            "garbage": b"hello\tworld\n1\t2\n",
+            "one row": (head + first).encode(),
+            "other seeds": (head + first + second.replace("1", "7", 1)).encode(),
+            "no method": (head + first + second.replace("gradient_x_input", "guess")).encode(),
+            "no error": (head + first + second.replace("0.0001", "")).encode(),
+        }[damage]
+    )
+    line = fails(capsys, study)
+    assert "A/completeness.tsv: " in line
+    assert "run attribute-eeg" in line
+
+
+def test_cut_maps_are_refused(study, capsys):
+    whole = (study / "A" / "maps.npz").read_bytes()
+    for damaged in (whole[: len(whole) // 2], bytes(300)):
+        (study / "A" / "maps.npz").write_bytes(damaged)
+        assert "A/maps.npz: not maps of attribute-eeg" in fails(capsys, study)
+
+
+def test_the_summary_holds_the_checksums_of_what_was_read_and_written(done):
+    summary = json.loads((done / "units" / "units.json").read_text())
+    for name, known in summary["tables_sha256"].items():
+        assert hashlib.sha256((done / "units" / f"{name}.tsv.gz").read_bytes()).hexdigest() == known
+    for half, known in summary["maps_sha256"].items():
+        assert hashlib.sha256((done / half / "maps.npz").read_bytes()).hexdigest() == known
+    assert summary["epochs_sha256"] == open_epochs(done / "epochs").sha256()
+    assert set(summary["tables_sha256"]) == {"attribution", "power", "attribution_time", "power_time", "epochs"}
+
+
+def test_a_folder_that_is_not_whole_has_no_summary(study, monkeypatch):
+    assert units(study) == 0
+
+    def full(*_, **__):
+        raise InputError("disk is full")
+
+    monkeypatch.setattr(units_eeg, "write_table", full)
+    assert units(study) == 2
+    assert not (study / "units" / "units.json").exists()
 
 
 @pytest.mark.parametrize("name", ["P4:4", "P4:fast:-0.5", "margin.seed0"])

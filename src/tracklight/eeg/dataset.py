@@ -108,7 +108,8 @@ class Epochs:
         signals = np.stack(epochs).astype(np.float32)
         for row, channel in np.argwhere(~np.isfinite(signals).all(axis=2))[:1]:
             raise complaint(
-                "signals hold values that are not finite (NaN)", where=Path(self.inputs["contigs"]).with_name(DATA_FILE),
+                "signals hold values that are not finite (NaN)",
+                where=Path(self.inputs["contigs"]).with_name(DATA_FILE),
                 got=f"{index['contig'].iloc[row]} channel {self.channels[channel]}, epoch from sample "
                 f"{index['start'].iloc[row]}", do=f"run {WRITTEN_BY[self.unit]} again",
             )  # fmt: skip

@@ -6,6 +6,7 @@ that no subject counts more because networks are surer of it.
 """
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,13 +18,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from tracklight.core.completeness import GRADIENT_X_INPUT, INTEGRATED_GRADIENTS
 from tracklight.core.spectral import Band
 from tracklight.eeg.dataset import Epochs
 from tracklight.errors import complaint, existing_file
 from tracklight.learning.band_power import log_band_power
 
 Floats = NDArray[np.float64]
-MAPS_FILE = "maps.npz"  # of attribute-eeg
+MAPS_FILE, COMPLETENESS_FILE = "maps.npz", "completeness.tsv"  # of attribute-eeg
+METHODS = (GRADIENT_X_INPUT, INTEGRATED_GRADIENTS)
 REST = "rest"  # what no named band holds: it keeps sums complete and is no place in frequency
 ARRAYS = ("rows", "seeds", "margin", "frequency", "hz", "time", "bands", "band_hz", "time_s")
 KEYS = ["half", "subject", "recording", "stage", "report", "label", "order"]
@@ -55,6 +58,8 @@ class Maps:
         Lowest frequency of each, and its end (Hz).
     time_s : ndarray of float64 (time,)
         Centres of the bins of time, from the start of the epoch (s).
+    epochs_sha256 : str
+        Checksum of the epochs that were explained (`Epochs.sha256`), empty where the maps do not say.
     """
 
     rows: NDArray[np.int64]
@@ -66,6 +71,7 @@ class Maps:
     bands: NDArray[Any]
     band_hz: Floats
     time_s: Floats
+    epochs_sha256: str = ""
 
 
 def read_maps(folder: Path) -> Maps:
@@ -73,8 +79,9 @@ def read_maps(folder: Path) -> Maps:
     path = folder / MAPS_FILE
     try:
         with existing_file(path, what="maps of attribute-eeg").open("rb") as handle, np.load(handle) as file:
-            maps = Maps(**{name: file[name] for name in ARRAYS})
-    except (OSError, KeyError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            known = str(file["epochs_sha256"]) if "epochs_sha256" in file else ""
+            maps = Maps(**{name: file[name] for name in ARRAYS}, epochs_sha256=known)
+    except (OSError, KeyError, ValueError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
         raise complaint("not maps of attribute-eeg", where=path, got=error, do="run attribute-eeg") from None
     seeds, epochs, channels = len(maps.seeds), len(maps.rows), maps.frequency.shape[2:3]
     shapes = {
@@ -89,6 +96,34 @@ def read_maps(folder: Path) -> Maps:
         if not np.isfinite(values).all():
             raise complaint(f"{name} has values that are not finite", where=path, do="run attribute-eeg again")
     return maps
+
+
+def read_completeness(folder: Path, seeds: Sequence[int]) -> pd.DataFrame:
+    """Read `completeness.tsv`: `seed method gradient_x_input integrated_gradients complete rank`, a row a network.
+
+    Raises
+    ------
+    InputError
+        When it is missing or damaged, or its networks are not those of the maps, in their order.
+    """
+    path = existing_file(folder / COMPLETENESS_FILE, what="completeness of attribute-eeg")
+    try:
+        table = pd.read_csv(path, sep="\t", dtype={"seed": "int64", "complete": "int64", "rank": "int64"})
+        whole = (
+            table["seed"].tolist() == list(seeds)
+            and table["method"].isin(METHODS).all()
+            and table["complete"].isin((0, 1)).all()
+            and (table["rank"] > 0).all()
+            and table[list(METHODS)].map(np.isfinite).any(axis=1).all()
+        )
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise complaint("not completeness of attribute-eeg", where=path, got=error, do="run attribute-eeg") from None
+    if not whole:
+        raise complaint(
+            "completeness is not that of the maps", where=path, allowed=f"one whole row for each of the seeds {seeds}",
+            do="run attribute-eeg again",
+        )  # fmt: skip
+    return table
 
 
 def explained(epochs: Epochs, maps: Maps, *, half: str) -> pd.DataFrame:

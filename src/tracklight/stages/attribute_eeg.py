@@ -86,7 +86,8 @@ def run(arguments: argparse.Namespace) -> None:
         examples = _examples(data.epochs, rows, maps["margin"].mean(0), plan=plan, count=settings.examples)
         _write_completeness(arguments.out, choices, half=arguments.half, rank=rank, settings=settings)
         _save(arguments.out / "examples.npz", examples)
-        _save(arguments.out / "maps.npz", {"rows": rows, "seeds": np.array(list(networks)), **maps, **_axes(plan)})
+        known = {"rows": rows, "seeds": np.array(list(networks)), "epochs_sha256": np.array(data.epochs.sha256())}
+        _save(arguments.out / "maps.npz", {**known, **maps, **_axes(plan)})
         facts |= {"half": arguments.half, "seeds": list(networks), "device": str(device), "rank": rank}
         facts |= {"epochs": len(rows), "methods": {seed: choice.method for seed, choice in choices.items()}}
 

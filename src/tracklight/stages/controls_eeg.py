@@ -154,7 +154,9 @@ def run(arguments: argparse.Namespace) -> None:
     with door.recorded(arguments, "controls-eeg", settings, {**inputs, "units": table, "axes": axes}) as facts:
         torch.set_num_threads(arguments.threads)
         kept = {half: load_checkpoint(paths[half][0]) for half in HALVES}
-        bench = _bench(data.whitened, open_reports(arguments.units, strata), networks, kept, settings)
+        bench = _bench(
+            data.whitened, open_reports(arguments.units, strata, epochs=data.epochs), networks, kept, settings
+        )
         found = [_forgetting(bench, inside=_bins(axes, data.whitened)), *_permuted_labels(bench, out=arguments.out)]
         found += [*_exchanged_labels(bench, read_units(table, strata, axes=axes)), *_altered(bench)]
         found += _half_of_night(bench)

@@ -1,5 +1,6 @@
 """How well a score of reports tells their labels apart within strata: rows for the tables of gate and controls."""
 
+import json
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tracklight.eeg.baselines import KEY
-from tracklight.eeg.halves import HALVES
+from tracklight.eeg.baselines import KEY, reports_of
+from tracklight.eeg.dataset import Epochs
+from tracklight.eeg.halves import HALVES, OTHER
 from tracklight.errors import complaint, existing_file
 from tracklight.settings.strata import StrataEeg
 from tracklight.stages.strata_tables import labellings
@@ -21,6 +23,8 @@ from tracklight.stats.permutation import cross_fit
 
 Floats = NDArray[np.float64]
 TABLE = "attribution.tsv.gz"  # of units-eeg
+SUMMARY = "units.json"  # of units-eeg, written last
+SAID = ["half", "subject", "stage", "label"]  # of the reports, by units-eeg
 MARGIN = "margin"
 BOTH = "both"  # directions together
 
@@ -91,19 +95,62 @@ class Reports:
         return values.reindex(self.key).to_numpy(np.float64, na_value=np.nan)
 
 
-def open_reports(folder: Path, settings: StrataEeg) -> Reports:
-    """Read the reports of a folder of units-eeg and what the networks said; others are an `InputError`."""
+def open_reports(folder: Path, settings: StrataEeg, *, epochs: Epochs) -> Reports:
+    """Read the reports of a folder of units-eeg and what the networks said of them.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by units-eeg.
+    settings : StrataEeg
+        How labels are exchanged.
+    epochs : Epochs
+        In volts; the units must be of them.
+
+    Raises
+    ------
+    InputError
+        When they are damaged, or of other epochs: of another study, or of another division of the subjects, so that
+        what is set against the networks would have learned from those it is asked about.
+    """
     path = existing_file(folder / TABLE, what="table of units")
     try:
         names = pd.read_csv(path, sep="\t", nrows=0).columns
-        keys = pd.read_csv(path, sep="\t", usecols=KEY, dtype=str, keep_default_na=False)
+        keys = pd.read_csv(path, sep="\t", usecols=[*KEY, *SAID], dtype=str, keep_default_na=False)
     except (ValueError, OSError, EOFError, zlib.error) as error:
         raise complaint("not units of reports", where=path, got=error, do="run units-eeg") from None
     margins = [name for name in names if name.split(".")[0] == MARGIN]
     units = read_units(path, settings.model_copy(update={"features": margins, "score": MARGIN}))
     if set(units.fold) != set(HALVES):
         raise complaint("units are not of two halves", where=path, got=sorted(set(units.fold)), allowed=HALVES)
+    _check_origin(keys.set_index(KEY)[SAID], epochs, folder)
     return Reports(units, pd.MultiIndex.from_frame(keys[KEY]), settings)
+
+
+def _check_origin(said: pd.DataFrame, epochs: Epochs, folder: Path) -> None:
+    """Compare what the units say of every report, and the checksum of their epochs, with the epochs at hand."""
+    index = reports_of(epochs.index, np.arange(len(epochs.index)))
+    known = index.assign(half=index["split"].str[:1].map(OTHER), subject=index["group"])[SAID].astype(str)
+    unknown = said.index[~said.index.isin(known.index)]
+    differs = [f"no epochs of report {unknown[0]}"] if len(unknown) else []
+    if not differs:
+        other = (said != known.reindex(said.index)).any()
+        differs = [f"another {name}" for name in SAID if other[name]]
+    if not differs and not _same_epochs(folder / SUMMARY, epochs):
+        differs = ["other signals"]
+    if differs:
+        raise complaint(
+            "epochs and units are not of the same study", where=folder, got=", ".join(differs),
+            do="run units-eeg on these epochs",
+        )  # fmt: skip
+
+
+def _same_epochs(path: Path, epochs: Epochs) -> bool:
+    try:
+        facts = json.loads(existing_file(path, what="summary of units-eeg").read_text(encoding="utf-8"))
+        return bool(facts["epochs_sha256"] == epochs.sha256())
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise complaint("not the summary of units-eeg", where=path, got=error, do="run units-eeg") from None
 
 
 def rates(reports: Reports, score: Floats, *, either: bool = False) -> list[Decoded]:

@@ -96,11 +96,11 @@ def run(arguments: argparse.Namespace) -> None:
     inputs = {**epochs.inputs, "units": arguments.units / TABLE}
     inputs |= {f"units.{name}": folder / TABLE for name, folder in folders.items()}
     with door.recorded(arguments, "gate-eeg", settings, inputs) as facts:
-        reports = open_reports(arguments.units, strata)
+        reports = open_reports(arguments.units, strata, epochs=epochs)
         ground = _ground(epochs, reports, settings)
         decoded = {name: rates(reports, score) for name, score in [*_networks(reports), *_rivals(ground)]}
         decoded |= {
-            name: rates(other := open_reports(folder, strata), other.margins()[MARGIN])
+            name: rates(other := open_reports(folder, strata, epochs=epochs), other.margins()[MARGIN])
             for name, folder in folders.items()
         }
         company = dict(_placebo(ground)) | dict(_covariates(ground))

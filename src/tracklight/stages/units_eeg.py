@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from tracklight.core.agreement import rank_agreement, signed_agreement
 from tracklight.eeg import report_level
-from tracklight.eeg.dataset import Epochs, open_epochs
+from tracklight.eeg.dataset import VOLTS, Epochs, open_epochs
 from tracklight.eeg.halves import HALVES
 from tracklight.eeg.montage import neighbours
-from tracklight.eeg.report_level import Maps, named_bands, read_maps
+from tracklight.eeg.report_level import Maps, named_bands, read_completeness, read_maps
 from tracklight.errors import complaint, existing_file
-from tracklight.files import write_text
+from tracklight.files import sha256, write_text
 from tracklight.progress import log, track
 from tracklight.settings.units_eeg import UnitsEeg
 from tracklight.stages import door
@@ -30,6 +30,7 @@ from tracklight.stats.strata import common_contrast, differences, stratify
 Floats = NDArray[np.float64]
 TABLES = ("attribution", "power", "attribution_time", "power_time")
 DIGITS = 7  # what a float32 holds
+SUMMARY_FILE = "units.json"
 
 
 class Half(NamedTuple):
@@ -72,23 +73,22 @@ def run(arguments: argparse.Namespace) -> None:
     inputs = _inputs(arguments)
     with door.recorded(arguments, "units-eeg", settings, inputs) as facts:
         epochs = open_epochs(arguments.epochs)
+        epochs.check_unit(VOLTS)
         inputs |= epochs.inputs
         if epochs.targets != ("label",):
             raise complaint("epochs without reports", where=arguments.epochs, do="set prepare_eeg.epochs: reports")
         both = [read_maps(folder) for folder in arguments.attribution]
         _check_same(both, arguments.attribution)
+        _check_origin(epochs, both, arguments.attribution)
         halves = [
             _half(epochs, maps, half)
             for half, maps in track(zip(HALVES, both, strict=True), what="units-eeg", total=len(HALVES), unit="half")
         ]
         axes = _axes(epochs, both[0])
-        for name, table in _tables(halves, axes, epochs.inputs["epochs"]).items():
-            write_table(arguments.out / f"{name}.tsv.gz", table, digits=DIGITS)
+        tables = _tables(halves, axes, epochs.inputs["epochs"])
         more = {"neighbours": _neighbours(epochs, both[0], settings), "counts": report_level.counts(epochs.index)}
-        for name, table in {**axes, **more}.items():
-            write_table(arguments.out / f"{name}.tsv", table)
         summary = _summary(epochs, both, halves, folders=arguments.attribution)
-        write_text(arguments.out / "units.json", json.dumps(summary, indent=2) + "\n")
+        _write(arguments.out, tables, axes | more, summary)
         facts |= {name: summary[name] for name in ("reports", "whole_reports", "complete")}
         log.info(
             "%d reports of %d subjects, %d of them with all their epochs; %d of %d epochs are left out, since they "
@@ -99,7 +99,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _inputs(arguments: argparse.Namespace) -> dict[str, str | Path]:
-    names = {"maps": report_level.MAPS_FILE, "completeness": "completeness.tsv"}
+    names = {"maps": report_level.MAPS_FILE, "completeness": report_level.COMPLETENESS_FILE}
     return {
         f"{what}.{half}": existing_file(folder / name, what=f"{what} of attribute-eeg")
         for half, folder in zip(HALVES, arguments.attribution, strict=True)
@@ -114,6 +114,28 @@ def _check_same(both: list[Maps], folders: list[Path]) -> None:
             raise complaint(f"maps of both halves differ in {name}", where=folders[1], got=b, allowed=a)
     if len(both[0].hz) < 2:
         raise complaint("maps have one bin of frequency", where=folders[0], do="lower attribute_eeg.bin_hz")
+
+
+def _check_origin(epochs: Epochs, both: list[Maps], folders: list[Path]) -> None:
+    """Raise `InputError` unless the maps explain these very epochs: same split, labels, and signals."""
+    known = epochs.sha256()
+    for maps, folder in zip(both, folders, strict=True):
+        if maps.epochs_sha256 != known or maps.frequency.shape[2] != len(epochs.channels):
+            raise complaint(
+                "maps are of other epochs", where=folder, got=maps.epochs_sha256[:12] or "no checksum",
+                allowed=known[:12], do="run attribute-eeg on these epochs",
+            )  # fmt: skip
+
+
+def _write(out: Path, tables: dict[str, pd.DataFrame], small: dict[str, pd.DataFrame], summary: dict[str, Any]) -> None:
+    """Write the tables, and the summary last: where it is missing, the folder is not whole."""
+    (out / SUMMARY_FILE).unlink(missing_ok=True)
+    for name, table in tables.items():
+        write_table(out / f"{name}.tsv.gz", table, digits=DIGITS)
+    for name, table in small.items():
+        write_table(out / f"{name}.tsv", table)
+    sums = {name: sha256(out / f"{name}.tsv.gz") for name in tables}
+    write_text(out / SUMMARY_FILE, json.dumps(summary | {"tables_sha256": sums}, indent=2) + "\n")
 
 
 def _half(epochs: Epochs, maps: Maps, half: str) -> Half:
@@ -192,7 +214,7 @@ def _neighbours(epochs: Epochs, maps: Maps, settings: UnitsEeg) -> pd.DataFrame:
 
 
 def _summary(epochs: Epochs, both: list[Maps], halves: list[Half], *, folders: list[Path]) -> dict[str, Any]:
-    complete = [pd.read_csv(folder / "completeness.tsv", sep="\t") for folder in folders]
+    complete = [read_completeness(folder, maps.seeds.tolist()) for maps, folder in zip(both, folders, strict=True)]
     used = pd.concat([half.epochs["used"] for half in halves])
     return {
         "reports": sum(len(half.reports) for half in halves),
@@ -211,4 +233,8 @@ def _summary(epochs: Epochs, both: list[Maps], halves: list[Half], *, folders: l
             for half, table in zip(HALVES, complete, strict=True)
         },
         "seed_agreement": {half: found.agreement for half, found in zip(HALVES, halves, strict=True)},
+        "epochs_sha256": epochs.sha256(),
+        "maps_sha256": {
+            half: sha256(path / report_level.MAPS_FILE) for half, path in zip(HALVES, folders, strict=True)
+        },
     }
