@@ -50,6 +50,8 @@ STAGES = {
     "feedback-check": "do marks fit the genome and its windows, or the recordings",
     "feedback": "a trained network corrected by marks, or by a control",
     "feedback-effects": "networks before and after correction, on held-out windows",
+    "feedback-tracks": "the map before and after correction, and their difference, as bigWig",
+    "feedback-report": "the page of a correction by marks",
     "report": "one self-contained page",
     "schema": "print the JSON schema of the configuration",
 }

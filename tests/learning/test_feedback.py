@@ -8,8 +8,8 @@ from tracklight.core.tape import Tape
 from tracklight.genome.decode import one_hot
 from tracklight.genome.marks import decode_marks
 from tracklight.learning.examples import Windows, make_examples
-from tracklight.learning.feedback import Feedback, held_mean, turned
-from tracklight.learning.fit import fit
+from tracklight.learning.feedback import Feedback, constant_loss, held_mean, turned
+from tracklight.learning.fit import fit, standardise
 from tracklight.learning.levers import Batch, Levers, Variation
 from tracklight.models.network import Network, Shape
 from tracklight.models.spec import ModelSpec, build
@@ -121,6 +121,7 @@ def test_turned_masks_are_as_large_as_before_and_elsewhere():
 def test_the_mean_is_over_examples_that_hold_the_mark():
     assert held_mean(torch.tensor([1.0, 5.0, 9.0]), torch.tensor([[1, 0], [0, 0], [0, 1]])) == 5
     assert held_mean(torch.tensor([1.0]), torch.zeros(1, 3)) == 0
+    assert held_mean(torch.tensor([1.0, 5.0]), torch.tensor([[1, 0], [1, 1]]), partly=True) == 1
 
 
 def test_the_term_takes_saliency_out_of_irrelevant_marks(examples, tmp_path):
@@ -143,3 +144,15 @@ def test_terms_of_other_marks_or_weights_are_told_apart(examples):
     terms.append(replace(terms[0], turn=torch.ones(COUNT, dtype=torch.int64)))
     assert len({repr(term) for term in terms}) == 4
     assert repr(replace(terms[0])) == repr(terms[0])
+
+
+def test_the_loss_of_a_constant_is_the_entropy_of_labels_and_the_variance_of_values(examples):
+    labels = torch.tensor([[1.0], [1.0], [1.0], [0.0], [1.0], [0.0]])
+    rows = {"train": torch.arange(4), "validation": torch.tensor([4, 5])}
+    model = build(SPEC, seed=0)
+    cross = -(np.log(0.75) + np.log(0.25)) / 2
+    assert constant_loss(model, labels, rows, settings=Train(loss="bce")) == pytest.approx(cross, rel=1e-5)
+    values = torch.tensor([[2.0], [4.0], [6.0], [8.0], [5.0], [9.0]])
+    standardise(model, values[:4], loss="mse")
+    squared = ((5 - 5) ** 2 + (9 - 5) ** 2) / 2 / 5.0
+    assert constant_loss(model, values, rows, settings=Train(loss="mse")) == pytest.approx(squared, rel=1e-5)

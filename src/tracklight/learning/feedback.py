@@ -30,7 +30,8 @@ Form = Literal["mass", "logit_l2", "right_reasons"]
 class Feedback:
     """A term of the loss (`learning.levers.Term`): saliency leaves irrelevant marks and gathers in relevant ones.
 
-    Only windows of a batch that hold a mark take part; each kind is averaged over the windows that hold it.
+    Only windows of a batch that hold a mark take part; each kind is averaged over the windows that hold it, of shares
+    only those that hold something else too.
 
     Attributes
     ----------
@@ -91,8 +92,8 @@ class Feedback:
         with evaluating(model):
             if self.form == "mass":
                 shone = saliency(output, x, target=self.target, create_graph=True, correct=self.correct)
-                away = held_mean(mass_fraction(shone, irrelevant), irrelevant)
-                there = held_mean(1 - mass_fraction(shone, relevant), relevant)
+                away = held_mean(mass_fraction(shone, irrelevant), irrelevant, partly=True)
+                there = held_mean(1 - mass_fraction(shone, relevant), relevant, partly=True)
                 return self.irrelevant_weight * away + self.relevant_weight * there
             if self.form == "logit_l2":
                 steepness = output_gradient(output, x, target=self.target, create_graph=True)
@@ -100,7 +101,7 @@ class Feedback:
             return self.irrelevant_weight * held_mean(right_reasons(output, x, irrelevant), irrelevant)
 
 
-def constant_loss(model: Network, targets: Tensor, rows: dict[str, Tensor], settings: Loop) -> float:
+def constant_loss(model: Network, targets: Tensor, rows: dict[str, Tensor], *, settings: Loop) -> float:
     """Return the loss on `validation` rows of the best constant prediction, learned from `train` rows.
 
     A network that must give up a shortcut loses accuracy where the shortcut still works, and more so while it looks
@@ -123,9 +124,12 @@ def constant_loss(model: Network, targets: Tensor, rows: dict[str, Tensor], sett
     return float(masked_loss(settings.loss, *values, temperature=settings.temperature))
 
 
-def held_mean(values: Tensor, mask: Tensor) -> Tensor:
-    """Return the mean of `values` (batch,) over the examples whose `mask` (batch, position) is not empty; 0 if none."""
-    held = mask.any(-1)
+def held_mean(values: Tensor, mask: Tensor, *, partly: bool = False) -> Tensor:
+    """Return the mean of `values` (batch,) over examples whose `mask` (batch, position) is not empty; 0 if none.
+
+    With `partly`, masks that fill their example count no more than empty ones: its share is 1, whatever the network.
+    """
+    held = mask.any(-1) & ~(partly & mask.bool().all(-1))
     return (values * held).sum() / held.sum().clamp(min=1)
 
 

@@ -12,6 +12,7 @@ from tracklight.settings.base import LARGEST, Settings, load, validate
 from tracklight.settings.data import Columns, Inputs, PrepareGenome, PrepareWindows, Split
 from tracklight.settings.distill import Distill
 from tracklight.settings.eeg import EegConfig
+from tracklight.settings.feedback import Feedback
 from tracklight.settings.learning import Architecture, Evaluate, Loop, Train
 from tracklight.settings.run import Run
 from tracklight.settings.strata import Strata
@@ -31,6 +32,7 @@ __all__ = [
     "EegConfig",
     "Evaluate",
     "EvaluateElements",
+    "Feedback",
     "Inputs",
     "Logos",
     "Loop",
@@ -70,6 +72,7 @@ class Config(Run):
     methods: Methods = Field(default_factory=Methods, description="stage methods")
     sanity: Sanity = Field(default_factory=Sanity, description="stage sanity")
     shortcuts: Shortcuts = Field(default_factory=Shortcuts, description="stage shortcuts")
+    feedback: Feedback = Field(default_factory=Feedback, description="stages feedback and feedback-effects")
     distill: Distill = Field(default_factory=Distill, description="stage distill")
     report: Report = Field(default_factory=Report, description="stage report")
 

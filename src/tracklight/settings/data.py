@@ -18,6 +18,9 @@ class Inputs(Settings):
     nuisance: dict[Name, PathText] = Field(
         {}, description="name and BED file of what must not decide a prediction: repeats, adapters, GC islands"
     )
+    marks: PathText | None = Field(
+        None, description="bases that people marked as relevant or irrelevant (BED or a table), for the target feedback"
+    )
 
 
 class PrepareGenome(Settings):

@@ -19,8 +19,7 @@ from tracklight.learning.losses import LOSSES
 from tracklight.models.network import Network
 from tracklight.models.spec import Checkpoint, build, load_checkpoint
 from tracklight.progress import log
-from tracklight.settings import Attribute, Train, validate
-from tracklight.settings.feedback import Feedback
+from tracklight.settings import Attribute, Feedback, Train, validate
 from tracklight.stages import door
 from tracklight.stages.networks import Trained, best, write_network
 
@@ -114,7 +113,7 @@ def _fine_tuned(
     resume.unlink(missing_ok=True)  # a state left behind would not tell from which weights it began
     progress = fit(model, examples, rows, loop, seed=seed, levers=levers, resume=resume)
     resume.unlink(missing_ok=True)
-    loss, limit = progress.rows[-1]["validation_loss"], constant_loss(model, examples.targets, rows, loop)
+    loss, limit = progress.rows[-1]["validation_loss"], constant_loss(model, examples.targets, rows, settings=loop)
     if loss <= limit:
         return model.cpu(), progress, False
     log.warning("validation loss %.4f is above that of a constant, %.4f: the network stays as it was", loss, limit)

@@ -28,7 +28,7 @@ from tracklight.genome.nuisance import Nuisance, group_accuracy, moved, threshol
 from tracklight.genome.probes import choose_probes
 from tracklight.learning.feedback import IRRELEVANT, RELEVANT
 from tracklight.models.spec import load_checkpoint
-from tracklight.settings.feedback import Feedback
+from tracklight.settings import Feedback
 from tracklight.stages import door
 from tracklight.stages.shortcuts import Subject
 from tracklight.stages.tables import write_table
