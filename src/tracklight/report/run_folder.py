@@ -5,14 +5,17 @@ A folder may hold more than the run: seeds, shards and parts of an earlier confi
 
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_numeric_dtype
 
 from tracklight.errors import complaint, existing_file
 from tracklight.report.blocks import Picture
@@ -29,7 +32,29 @@ NEEDED = {
     "windows/windows.json": "description of the windows",
     "windows/windows.tsv.gz": "index of the windows",
 }
+AGAIN = "run the stage that writes it again"
 PAGES = ("report", "report_eeg")  # stages whose record is written after the page
+
+
+class Needs(NamedTuple):
+    """What a file must hold to be shown.
+
+    Attributes
+    ----------
+    columns : mapping of str to type or tuple of str
+        Of a table: text (`str`), numbers (`float`), or one of some words.
+    fewest : int
+        Rows of a table.
+    keys : object
+        Of JSON: a type, several of them, `[what every entry is]`, or `{key: what is there}`.
+    arrays : tuple of str
+        Of an `.npz`, all of one length.
+    """
+
+    columns: Mapping[str, type | tuple[str, ...]] = MappingProxyType({})
+    fewest: int = 0
+    keys: Any = MappingProxyType({})
+    arrays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -42,21 +67,27 @@ class RunFolder:
         The folder.
     files : frozenset of str
         What of it belongs to the run, relative to the folder.
+    needs : mapping of str to Needs
+        What files must hold, by pattern of their names.
     """
 
     path: Path
     files: frozenset[str]
+    needs: Mapping[str, Needs] = field(default_factory=dict, compare=False)
 
     def table(self, name: str) -> pd.DataFrame | None:
         """Read a TSV, or return None when it was not given; a damaged one is an `InputError`."""
         if name not in self.files:
             return None
-        path = self.path / name
+        path, needs = self.path / name, self._needs(name)
+        types = NAMES | {column: str for column, kind in needs.columns.items() if kind is not float}
         try:
             # only an empty field is missing: a contig or a gene may be called NA
-            return pd.read_csv(path, sep="\t", dtype=NAMES, keep_default_na=False, na_values=[""])
-        except (OSError, ValueError) as error:
-            raise complaint("not a table", where=path, got=error, do="run the stage that writes it again") from None
+            table = pd.read_csv(path, sep="\t", dtype=types, keep_default_na=False, na_values=[""])
+        except (OSError, ValueError, EOFError, zlib.error) as error:
+            raise complaint("not a table", where=path, got=error, do=AGAIN) from None
+        _check_table(table, needs, path)
+        return table
 
     def facts(self, name: str) -> dict[str, Any] | None:
         """Read a JSON object, or return None when it was not given; a damaged one is an `InputError`."""
@@ -66,9 +97,11 @@ class RunFolder:
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise complaint("not JSON", where=path, got=error, do="run the stage that writes it again") from None
+            raise complaint("not JSON", where=path, got=error, do=AGAIN) from None
         if not isinstance(found, dict):
             raise complaint("not a JSON object", where=path, got=type(found).__name__)
+        if fault := _misfit(found, self._needs(name).keys):
+            raise complaint("not what the page needs", where=path, got=fault, do=AGAIN)
         return found
 
     def arrays(self, name: str) -> dict[str, NDArray[Any]] | None:
@@ -77,16 +110,25 @@ class RunFolder:
             return None
         path = self.path / name
         try:
-            with np.load(path, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise complaint("not arrays", where=path, got=error, do="run the stage that writes it again") from None
+            with path.open("rb") as handle, np.load(handle, allow_pickle=False) as arrays:
+                found = dict(arrays)
+            if len({len(found[array]) for array in self._needs(name).arrays}) > 1:
+                raise ValueError("arrays of different lengths")
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zlib.error, zipfile.BadZipFile) as error:
+            raise complaint("not arrays", where=path, got=error, do=AGAIN) from None
+        return found
 
     def within(self, folder: str) -> "RunFolder":
         """Return one folder of the run, its files named from there."""
         names = (PurePosixPath(name) for name in self.files)
         inside = frozenset(name.relative_to(folder).as_posix() for name in names if name.is_relative_to(folder))
-        return RunFolder(self.path / folder, inside)
+        return replace(self, path=self.path / folder, files=inside)
+
+    def _needs(self, name: str) -> Needs:
+        parts = len(PurePosixPath(name).parts)
+        fit = (each for pattern, each in self.needs.items()
+               if parts == len(PurePosixPath(pattern).parts) and PurePosixPath(name).match(pattern))  # fmt: skip
+        return next(fit, Needs())
 
     def picture(self, name: str, *, alt: str, caption: str, anchor: str = "") -> Picture | None:
         """Read a PNG that a file of the run names, at the size it was drawn for; None when it is not there."""
@@ -147,6 +189,32 @@ def open_run(path: Path, files: Iterable[str | Path], *, needed: Mapping[str, st
         if name not in names:
             raise complaint(f"{what} is not among the files of the run", where=path / name, do="add it to --files")
     return RunFolder(path, names)
+
+
+def _check_table(table: pd.DataFrame, needs: Needs, path: Path) -> None:
+    missing = [name for name in needs.columns if name not in table]
+    if missing:
+        raise complaint("column is missing", where=path, got=list(table.columns), allowed=missing, do=AGAIN)
+    if len(table) < needs.fewest:
+        raise complaint("a table without rows", where=path, do=AGAIN)
+    for name, kind in needs.columns.items():
+        if kind is float and not is_numeric_dtype(table[name]):
+            raise complaint(f"{name} is not a number", where=path, do=AGAIN)
+        if isinstance(kind, tuple) and not table[name].isin(kind).all():
+            raise complaint(f"unknown {name}", where=path, allowed=kind, do=AGAIN)
+
+
+def _misfit(found: Any, keys: Any, *, name: str = "") -> str:
+    """Say what in JSON is not as it must be; empty when all of it is."""
+    if isinstance(keys, Mapping):
+        if not isinstance(found, dict) or (missing := [key for key in keys if key not in found]):
+            return f"no {missing[0]}" if isinstance(found, dict) else f"{name} is no object"
+        return next((fault for key in keys if (fault := _misfit(found[key], keys[key], name=key))), "")
+    if isinstance(keys, list):
+        entries = found if isinstance(found, list) else [found]
+        faults = (fault for entry in entries if (fault := _misfit(entry, keys[0], name=name)))
+        return next(faults, "" if isinstance(found, list) else f"{name} is no list")
+    return "" if isinstance(found, keys) else f"{name} {found!r}"
 
 
 def _inside(folder: Path, file: Path) -> str:

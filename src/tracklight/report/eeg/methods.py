@@ -47,5 +47,10 @@ def sentences(study: Study) -> list[str]:
         "are); p-values are family-wise over the features of a map, and of both directions min(1, 2 min p).",
         "Intervals are bootstrapped over subjects.",
         f"A feature is claimed as content when the networks decode within strata in both directions and both its "
-        f"attribution and its power, which knows no network, are significant at {strata['alpha']:g}.",
+        f"attribution and its power, which knows no network, are significant at {strata['alpha']:g}, within "
+        "the bins of every second stratifier too, unless a model of the stage from eyes and muscles, which know no "
+        "content, follows the label within strata.",
+        "Maps were declared in order, frequency first and time second: of the second something is claimed only where "
+        "the first has content, which keeps the family-wise error over both.",
+        "Patterns are of the log power within strata: its covariance with the evidence over the variance of that.",
     ]

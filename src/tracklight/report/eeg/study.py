@@ -1,12 +1,13 @@
 """The studies of a run as the page reads them: one folder each, side by side."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any
 
 import pandas as pd
 
 from tracklight.errors import complaint
+from tracklight.report.eeg.needs import NEEDS
 from tracklight.report.run_folder import RunFolder
 from tracklight.settings import Settings
 
@@ -76,9 +77,14 @@ class Study:
         own = [each for name, each in records.items() if self.network in name] or list(records.values())
         return default.model_dump(mode="json") | (own[0].get("settings", {}) if own else {})
 
+    def complete(self) -> bool:
+        """Say whether the attribution sums to the output of the networks."""
+        return bool((self.folder.facts(f"units/{self.network}/units.json") or {}).get("complete"))
+
     def unreadable(self) -> str:
         """Say why no map of this study may be interpreted; empty when they may."""
-        return {True: "", False: BLIND, None: UNMEASURED}[self.passed()]
+        withheld = (self.folder.facts("claims/claims.json") or {}).get("withheld") or ""
+        return {True: withheld, False: BLIND, None: UNMEASURED}[self.passed()]
 
     def label(self) -> str:
         """Return how the page calls the label 1."""
@@ -92,7 +98,8 @@ def open_studies(run: RunFolder) -> list[Study]:
     names = sorted(PurePosixPath(name).parts[0] for name in run.files if name.endswith(f"/{EPOCHS}"))
     if not names:
         raise complaint("no study among the files of the run", where=run.path, allowed=f"*/{EPOCHS}, and what follows")
-    return [Study(name, run.within(name), _network(run.within(name))) for name in names]
+    folders = {name: replace(run.within(name), needs=NEEDS) for name in names}
+    return [Study(name, folder, _network(folder)) for name, folder in folders.items()]
 
 
 def _network(folder: RunFolder) -> str:
