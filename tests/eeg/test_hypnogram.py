@@ -4,7 +4,7 @@ from pathlib import Path
 import mne
 import numpy as np
 import pytest
-from edfio import Bdf, BdfSignal, Edf, EdfAnnotation, EdfSignal
+from edfio import Bdf, BdfSignal, Edf, EdfAnnotation, EdfSignal, Recording
 
 from tracklight.eeg.hypnogram import STAGES, Scored, joined, read_hypnogram, stage_at, write_hypnogram
 from tracklight.errors import InputError
@@ -56,7 +56,10 @@ def test_stages_in_a_bdf_file_are_read(tmp_path):
     ("annotations", "fault"),
     [
         ([(0, 30, "Sleep stage 5")], "h.edf: unknown sleep stage; got 'Sleep stage 5'; allowed: Sleep stage W, 1, 2"),
-        ([(0, 30, "Sleep stageW")], "unknown sleep stage; got 'Sleep stageW'"),
+        *(
+            ([(0, 30, "N2"), (30, 30, text)], f"unknown sleep stage; got '{text}'; allowed: Sleep stage W, 1, 2")
+            for text in ("Sleep stageW", "Sleep stage X", "S2", "N4", "NREM", "NREM 2", "stage 5", "SWS", "rem-1")
+        ),
         ([(0, 30, "Arousal")], "h.edf: hypnogram holds no sleep stage; allowed: Sleep stage W"),
         ([(0, 30, "N2"), (60, None, "REM")], "sleep stage without a duration; got REM at 60 s"),
         ([(0, 30, "N2"), (20, 30, "REM")], "sleep stages overlap; got N2 to 30 s; allowed: to 20 s"),
@@ -67,6 +70,58 @@ def test_a_hypnogram_that_cannot_be_meant_is_refused(tmp_path, annotations, faul
     with pytest.raises(InputError, match=fault) as caught:
         read_hypnogram(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["Stimulus", "Awakening", "Lights off", "Movement", "N100", "Spindle", "Removed cap"])
+def test_words_that_only_begin_like_a_stage_are_left_aside(tmp_path, text):
+    path = annotated(tmp_path / "h.edf", (0, 30, "N2"), (10, 5, text), (30, 30, "REM"))
+    assert read_hypnogram(path) == [Scored(0, 30, "N2"), Scored(30, 30, "REM")]
+
+
+def test_what_stands_in_a_gap_of_the_scoring_is_named(tmp_path, caplog):
+    told = annotated(tmp_path / "h.edf", (0, 30, "N2"), (30, 30, "slow waves"), (45, 3, "Arousal"), (60, 30, "REM"))
+    plain = annotated(tmp_path / "p.edf", (0, 30, "N2"), (45, None, "Lights on"), (50, 1, "N2"), (60, 30, "REM"))
+    with caplog.at_level("WARNING", logger="tracklight"):
+        assert read_hypnogram(told) == [Scored(0, 30, "N2"), Scored(60, 30, "REM")]
+        read_hypnogram(plain)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{told}: no stage from 30 to 60 s, but 'slow waves': left aside"
+    ]
+
+
+def began(path, when, *, dated=True):
+    """Write a hypnogram of N2 and REM, 30 s each, whose file begins at a time."""
+    who = Recording(startdate=when.date() if dated else None)
+    stages = [EdfAnnotation(0, 30, "N2"), EdfAnnotation(30, 30, "REM")]
+    Edf([], annotations=stages, recording=who, starttime=when.time()).write(path)
+    return path
+
+
+NIGHT = datetime.datetime(2021, 5, 3, 22, 47, 10)
+
+
+@pytest.mark.parametrize("dated", [True, False])
+@pytest.mark.parametrize("later", [0, 3600, -45, 2 * 3600])
+def test_stages_are_moved_by_what_the_clocks_say(tmp_path, caplog, later, dated):
+    # Two hours later is another day.
+    path = began(tmp_path / "h.edf", NIGHT + datetime.timedelta(seconds=later), dated=dated)
+    with caplog.at_level("INFO", logger="tracklight"):
+        assert read_hypnogram(path, recording=NIGHT) == [Scored(later, 30, "N2"), Scored(30 + later, 30, "REM")]
+    assert (f"begins {later} s later than the recording" in caplog.text) == (later != 0)
+    assert [one.onset_s for one in read_hypnogram(path)] == [0, 30]
+
+
+def test_a_fraction_of_a_second_counts(tmp_path):
+    path = began(tmp_path / "h.edf", NIGHT + datetime.timedelta(seconds=1.25))
+    assert [one.onset_s for one in read_hypnogram(path, recording=NIGHT)] == [1.25, 31.25]
+
+
+@pytest.mark.parametrize("recording", [NIGHT, None, datetime.datetime(1985, 1, 1)])
+def test_a_file_that_withholds_its_time_begins_with_the_recording(tmp_path, caplog, recording):
+    path = began(tmp_path / "h.edf", datetime.datetime(1985, 1, 1), dated=False)
+    with caplog.at_level("INFO", logger="tracklight"):
+        assert [one.onset_s for one in read_hypnogram(path, recording=recording)] == [0, 30]
+    assert ("both are taken to begin together" in caplog.text) == (recording == NIGHT)
 
 
 @pytest.mark.parametrize("kept", [0, 100, 300, 600, 700])

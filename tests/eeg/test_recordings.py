@@ -186,7 +186,9 @@ def test_which_channels_are_not_of_the_brain_is_a_setting(tmp_path):
 
 def test_a_reference_needs_a_channel_of_the_brain(tmp_path):
     edf(tmp_path / "a.edf", ramp(), ramp(), labels=["EOG L", "EMG"])
-    with pytest.raises(InputError, match=r"prepare_eeg\.reference: no channel of the brain to reference; got EOG L, EMG"):
+    with pytest.raises(
+        InputError, match=r"prepare_eeg\.reference: no channel of the brain to reference; got EOG L, EMG"
+    ):
         lay_out(recordings(tmp_path, "a.edf"), PrepareEeg(reference="average"))
 
 
@@ -236,3 +238,27 @@ def test_a_real_night_fits_its_recording_and_no_shorter_or_longer_one():
     assert scored_stages(recording, seconds=whole + 30, settings=settings) == scored
     with pytest.raises(InputError, match="hypnogram is shorter than the recording"):
         scored_stages(recording, seconds=whole + 31, settings=settings)
+
+
+def test_a_hypnogram_that_begins_apart_from_its_recording_is_moved_or_refused(tmp_path):
+    began = datetime.datetime(2021, 5, 3, 22, 47, 10)
+    path = tmp_path / "h.edf"
+    Edf(
+        [], annotations=[EdfAnnotation(0, 60, "N2"), EdfAnnotation(60, 60, "REM")],
+        recording=EdfRecording(startdate=began.date()), starttime=began.time(),
+    ).write(path)  # fmt: skip
+    found = Recording("sub-1", "", path, path, None)
+
+    def stages(later, seconds=120):
+        start = began - datetime.timedelta(seconds=later)
+        return [one.onset_s for one in scored_stages(found, seconds=seconds, settings=PrepareEeg(), start=start)]
+
+    assert stages(0) == [0, 60]
+    assert stages(20) == [20, 80]
+    assert stages(-20) == [-20, 40]
+    assert stages(3600, seconds=3720) == [3600, 3660]
+    for later in (-120, 120, 86400):
+        with pytest.raises(
+            InputError, match=r"hypnogram and recording do not overlap; got stages from .*; allowed: 0 to"
+        ):
+            stages(later)

@@ -1,5 +1,6 @@
 """One recording to its epochs, and the epochs of all recordings to the index."""
 
+import datetime
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ def prepare_recording(
         covariates, `reason` (empty for those to keep) and `detail`.
     """
     length, seconds = layout.lengths[recording.name], layout.seconds[recording.name]
-    scored = scored_stages(recording, seconds=seconds, settings=settings)
+    scored = scored_stages(recording, seconds=seconds, settings=settings, start=layout.starts[recording.name])
     if settings.epochs == "reports":
         reports = read_reports(recording, seconds=seconds, settings=settings)
         epochs = epochs_before_reports(reports, rate_hz=layout.rate_hz, length=length, settings=settings)
@@ -70,22 +71,42 @@ def prepare_recording(
     return data, epochs
 
 
-def scored_stages(recording: Recording, *, seconds: float, settings: PrepareEeg) -> list[Scored]:
+def scored_stages(
+    recording: Recording, *, seconds: float, settings: PrepareEeg, start: datetime.datetime | None = None
+) -> list[Scored]:
     """Read the hypnogram of a recording; empty where it has none.
+
+    Parameters
+    ----------
+    recording : Recording
+        With its hypnogram.
+    seconds : float
+        Its length (s).
+    settings : PrepareEeg
+        Names of columns and the tolerance.
+    start : datetime, optional
+        What the clock said at its first sample: a hypnogram that begins at another time is moved.
 
     Raises
     ------
     InputError
-        When it is longer or shorter than the recording by more than the tolerance. Unscored time may go on for longer.
+        When it lies outside the recording, or is longer or shorter by more than the tolerance. Unscored time may go on
+        for longer.
     """
     path, tolerance = recording.hypnogram, settings.hypnogram_tolerance_s
     if path is None:
         return []
     bids = path.name.endswith(BIDS_EVENTS)
-    scored = read_stages(path, columns=settings.columns) if bids else read_hypnogram(path)
+    scored = read_stages(path, columns=settings.columns) if bids else read_hypnogram(path, recording=start)
     end = max((row.onset_s + row.duration_s for row in scored), default=seconds)
     # Recorders fill the rest of the day with unscored time: only scored time has to be covered by signals.
-    last = max((row.onset_s + row.duration_s for row in scored if row.stage is not None), default=0.0)
+    staged = [(row.onset_s, row.onset_s + row.duration_s) for row in scored if row.stage is not None]
+    last = max((stop for _, stop in staged), default=0.0)
+    if staged and not any(onset < seconds and stop > 0 for onset, stop in staged):
+        raise complaint(
+            "hypnogram and recording do not overlap", where=path, got=f"stages from {staged[0][0]:g} to {last:g} s",
+            allowed=f"0 to {seconds:g} s", do="check that they belong together, and the start times of both files",
+        )  # fmt: skip
     for what, differs, got in (
         ("longer", last > seconds + tolerance, last),
         ("shorter", end < seconds - tolerance, end),
