@@ -9,10 +9,11 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Text:
-    """A paragraph; `strong` ones are set apart as the finding of their section."""
+    """A paragraph; `strong` ones are set apart as the finding of their section, with a warning where it is none."""
 
     text: str
     strong: bool = False
+    warn: bool = False
     kind: str = "text"
 
 

@@ -2,7 +2,7 @@
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import jinja2
@@ -13,7 +13,16 @@ from tracklight.report.blocks import Section
 HERE = Path(__file__).parent
 
 
-def document(title: str, about: str, *, badge: str | None, summary: Sequence[str], sections: Sequence[Section]) -> str:
+def document(
+    title: str,
+    about: str,
+    *,
+    badge: str | None,
+    summary: Sequence[str],
+    sections: Sequence[Section],
+    warned: Collection[str] = (),
+    zoom: bool = False,
+) -> str:
     """Render a page.
 
     Parameters
@@ -26,6 +35,10 @@ def document(title: str, about: str, *, badge: str | None, summary: Sequence[str
         What was found, in sentences.
     sections : sequence of Section
         All the rest.
+    warned : collection of str
+        Sentences of the summary that are set apart as warnings.
+    zoom : bool
+        Whether a click or tap shows a figure in full size.
 
     Returns
     -------
@@ -42,6 +55,8 @@ def document(title: str, about: str, *, badge: str | None, summary: Sequence[str
             badge=badge,
             summary=summary,
             sections=sections,
+            warned=warned,
+            zoom=zoom,
             version=__version__,
             policy=_policy(style, script),
             style=style,

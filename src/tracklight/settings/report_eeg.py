@@ -12,4 +12,6 @@ class ReportEeg(Settings):
     about: str = Field("", description="what was done, in a few sentences")
     citation: list[str] = Field([], description="what to cite beside tracklight")
     top_n: Whole = Field(20, ge=1, description="features that the table of each study shows")
-    examples_per_half: Whole = Field(1, ge=0, description="example epochs shown of each study and half")
+    examples_per_half: Whole = Field(
+        2, ge=0, description="example epochs shown of each study and half: the highest evidence, the lowest, and so on"
+    )

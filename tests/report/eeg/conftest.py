@@ -11,6 +11,7 @@ import pytest
 
 from tracklight import cli
 from tracklight.eeg.claims import claims_table, with_claims
+from tracklight.eeg.report_level import counts
 from tracklight.report.eeg.study import Study, open_studies
 from tracklight.report.run_folder import RunFolder, open_run
 
@@ -132,6 +133,7 @@ def _units(folder: Path, reports: pd.DataFrame, generator: np.random.Generator, 
         tsv(folder / "units" / "conv" / f"{name}.tsv.gz", table)
     shutil.copy(folder / "units/conv/attribution_time.tsv.gz", folder / "units/conv/power_time.tsv.gz")
     agreement = {half: {"reports_signed": 0.61, "reports_rank": 0.5, "contrast_signed": 0.93} for half in "AB"}
+    tsv(folder / "units" / "conv" / "counts.tsv", counts(pd.read_csv(folder / "epochs/epochs.tsv.gz", sep="\t")))
     as_json(folder / "units" / "conv" / "units.json", {"complete": True, "seed_agreement": agreement})
 
 
@@ -189,7 +191,9 @@ def _claims(folder: Path, *, content: bool) -> None:
     features = axes().assign(pooled_difference=0.5, pooled_q=0.001, unstratified_theta=0.3, unstratified_p=0.2)
     tsv(folder / "claims" / "naive_features.tsv", features)
     truth = {"planted": 3 * content, "found": found, "inside": found, "near": 0, "outside": 0}
-    as_json(folder / "claims" / "claims.json", {"truth": truth, "gate": content})
+    withheld = None if content else "no within-stage decoding; maps not interpretable"
+    maps = {"frequency": {"smallest_p": 0.01, "p_holm": 0.02}, "time": {"smallest_p": 0.4, "p_holm": 0.4}}
+    as_json(folder / "claims" / "claims.json", {"truth": truth, "gate": content, "withheld": withheld, "maps": maps})
     check = {"check": ["gate: within-stratum AUC", "claims: features with content"], "value": [0.96, found]}
     verdicts = {"verdict": ["pass" if content else "fail", "info"]}
     tsv(folder / "claims" / "trust.tsv", pd.DataFrame(check | {"low": None, "high": None, "control": None} | verdicts))

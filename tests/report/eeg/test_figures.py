@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from tracklight.report.eeg import topography
 from tracklight.report.eeg.examples import chosen, epoch_figure
 from tracklight.report.eeg.features import strongest
-from tracklight.report.eeg.heat import diverging, grid
+from tracklight.report.eeg.heat import PALE, diverging, grid
 from tracklight.report.eeg.maps import maps_figure
 from tracklight.report.eeg.study import Study
 from tracklight.report.eeg.topography import at_strongest, head_figure, positions
@@ -42,6 +42,9 @@ def test_map_of_a_study_that_failed_the_gate_is_grey_but_power_is_not(studies: l
     claims = studies[0].claims()
     limits = {"theta_attribution": 1.0, "pattern": 1.0, "theta_power": 1.0}
     maps = {readable: maps_figure(claims, limits, readable=readable) for readable in (True, False)}
+    largest = claims["theta_attribution"].abs().max()
+    assert maps[True].axes[0].images[0].get_clim() == (-1, 1)
+    assert maps[False].axes[0].images[0].get_clim() == (0, pytest.approx(PALE * largest))
     colours = {
         key: [axes.images[0].get_cmap().name for axes in figure.axes if axes.images] for key, figure in maps.items()
     }
@@ -64,7 +67,7 @@ def test_channels_with_runs_of_frequencies_are_worded_as_ranges() -> None:
 def test_words_for_numbers() -> None:
     assert interval(0.5, 0.25, 0.75) == "0.50 (0.25 to 0.75)"
     assert interval(0.5, float("nan"), float("nan")) == "0.50"
-    assert share({"value": 0.238, "low": None, "high": None}) == "23.8%"
+    assert share({"value": 0.238, "low": None, "high": None}) == "23.8% (too few subjects for an interval)"
     assert share(None) == "an unknown share"
     assert p_value(0.00039992) == "0.0004"
     assert [counted(number, "claim") for number in (0, 1, 2)] == ["no claims", "1 claim", "2 claims"]
@@ -80,7 +83,21 @@ def test_examples_are_the_most_decided_by_turns() -> None:
 
 def test_epoch_of_zeros_is_drawn_without_a_fault() -> None:
     zeros = np.zeros((2, 50), np.float32)
-    assert encoded(epoch_figure(zeros, zeros, channels=["P4", "O2"], rate_hz=50.0), "png").startswith(b"\x89PNG")
+    figure = epoch_figure(zeros, zeros, channels=["P4", "O2"], rate_hz=50.0, readable=True)
+    assert encoded(figure, "png").startswith(b"\x89PNG")
+
+
+def test_every_trace_stays_inside_its_axes_and_has_no_colours_when_the_gate_was_not_passed() -> None:
+    signal = np.zeros((3, 200))
+    signal[2, 7], signal[0, 9] = -1.0, 2.0  # alone, far beyond the quantile that sets the distance of channels
+    signal[1] = np.linspace(-1e-2, 1e-2, 200)
+    for readable in (True, False):
+        panel = epoch_figure(signal, signal, channels=list("abc"), rate_hz=50, readable=readable).axes[0]
+        low, high = panel.get_ylim()
+        values = np.concatenate([line.get_ydata() for line in panel.lines])
+        assert low < values.min()
+        assert values.max() < high
+        assert len(panel.collections) == 3 * readable
 
 
 def test_strongest_is_the_largest_size_and_missing_ones_never_are() -> None:

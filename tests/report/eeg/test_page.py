@@ -14,6 +14,7 @@ from tracklight.errors import InputError
 from tracklight.report.blocks import Section, Text
 from tracklight.report.eeg.awakening import awakening_section, in_order
 from tracklight.report.eeg.data import training_section
+from tracklight.report.eeg.evidence import share_cell, share_sentence, split_of
 from tracklight.report.eeg.examples import examples_section
 from tracklight.report.eeg.gate import gate_section
 from tracklight.report.eeg.maps import maps_section
@@ -21,7 +22,7 @@ from tracklight.report.eeg.page import render
 from tracklight.report.eeg.split import split_section
 from tracklight.report.eeg.study import Study, open_studies
 from tracklight.report.eeg.topography import topography_section
-from tracklight.report.eeg.verdict import badge
+from tracklight.report.eeg.verdict import badge, sentence
 from tracklight.report.run_folder import RunFolder, open_run
 from tracklight.settings.report_eeg import ReportEeg
 
@@ -73,7 +74,7 @@ def html(whole_run: Path) -> str:
 
 def test_page_asks_for_nothing_but_its_own_data_uris(html: str) -> None:
     outline = Outline(html)
-    assert len(outline.images) == 15
+    assert len(outline.images) == 19
     assert all(address.startswith("data:") for address in outline.asked)
     assert not re.search(r"url\(|@import|fetch\(|XMLHttpRequest", html)
     assert "default-src 'none'; img-src data:;" in unescape(html)
@@ -120,7 +121,7 @@ def test_study_that_passes_the_gate_says_where_its_content_is(html: str) -> None
     assert "Claimed as content: P4 31–33 Hz (more evidence)" in html
     assert "Simulated, so the truth is known: 3 of 3 planted bins found, no claims outside." in html
     assert "3 features of 21 claimed as content: P4 31–33 Hz" in html
-    assert "3 of 3 also hold within bins of depth." in html
+    assert "3 of 3 in both maps also hold within bins of depth." in html
 
 
 def test_study_that_fails_the_gate_claims_nothing_and_says_so_in_every_section_on_maps(html: str) -> None:
@@ -129,6 +130,72 @@ def test_study_that_fails_the_gate_claims_nothing_and_says_so_in_every_section_o
     sections = {part.split('"')[0]: part for part in html.split('<section id="')[1:]}
     for name in ("maps", "time", "head", "examples"):
         assert "no_content: no within-stage decoding; maps not interpretable." in sections[name]
+
+
+def test_findings_of_a_study_that_failed_the_gate_look_like_warnings_and_others_do_not(html: str) -> None:
+    warned = re.findall(r'<(?:li|p) class="(?:finding )?warn">(\w+)[:.]', html)
+    assert set(warned) == {"no_content"}
+    assert len(warned) >= 4
+    assert re.findall(r'<p class="finding">(\w+)[:.]', html).count("content") >= 3
+
+
+def test_colours_are_explained_only_where_there_are_some(html: str) -> None:
+    captions = [text for text in re.findall(r"<figcaption>(.*?)</figcaption>", html) if text.startswith("no_content")]
+    maps, time = captions[0], captions[2]
+    assert maps.startswith("no_content: in C orange is more with flying, blue is less. A and B are grey")
+    assert "orange" not in time
+    assert "grey, since no within-stage decoding; maps not interpretable." in time
+
+
+def test_a_figure_is_shown_in_full_size_without_a_request(html: str) -> None:
+    assert html.count('<label class="zoom"><input type="checkbox"') == html.count("<img ") == html.count("</label>")
+
+
+@pytest.mark.parametrize(
+    ("total", "worded"),
+    [
+        ((-0.03, -0.44, 0.38), "The evidence does not differ between the labels (total -0.03 SD, -0.44 to 0.38), so"),
+        ((0.5, None, None), "One subject's evidence has no interval, so it is not divided (total 0.50 SD)."),
+        ((0.5, 0.1, 0.9), "% to "),
+        ((-0.5, -0.9, -0.1), "% to "),
+    ],
+)
+def test_share_is_said_only_where_the_labels_differ_in_evidence(
+    run_folder: Path, total: tuple[float, float, float], worded: str
+) -> None:
+    path = run_folder / "content/strata/conv/attribution/strata_decomposition.tsv"
+    table = pd.read_csv(path, sep="\t")
+    table.loc[table.index[-1], ["total", "total_low", "total_high"]] = total
+    table.to_csv(path, sep="\t", index=False)
+    study = open_studies(listed(run_folder))[0]
+    assert worded in share_sentence(study)
+    assert (share_cell(split_of(study)).text == "– (nothing to divide)") == ("% to " not in worded)
+
+
+def test_ignored_stages_are_blamed_only_where_the_decoder_looks_better_with_them(run_folder: Path) -> None:
+    path = run_folder / "no_content/gate/gate.tsv"
+    table = pd.read_csv(path, sep="\t")
+    table.assign(unstratified=table["auc"].max() + 0.05).to_csv(path, sep="\t", index=False)
+    said = sentence(open_studies(listed(run_folder))[1])
+    assert "however well it looks" not in said
+    assert "no within-stage decoding" in said
+
+
+def test_evidence_of_stages_stands_beside_their_reports_and_sums_to_the_parts(whole_run: Path, html: str) -> None:
+    stages = pd.read_csv(whole_run / "content/strata/conv/attribution/strata_stages.tsv", sep="\t")
+    whole = pd.read_csv(whole_run / "content/strata/conv/attribution/strata_decomposition.tsv", sep="\t").iloc[-1]
+    assert stages["within"].sum() == pytest.approx(whole["within"], rel=1e-4)
+    row = html.split("content: reports and evidence by stage")[2].split('data-value="rem"')[1].split("</tr>")[0]
+    assert f'data-value="{stages.set_index("stage").loc["REM", "within"]}"' in row
+    assert "do stages differ: p" in html
+
+
+def test_sums_of_attribution_are_called_evidence_only_where_they_are(run_folder: Path) -> None:
+    for complete in (True, False):
+        path = run_folder / "content/units/conv/units.json"
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"complete": complete}))
+        text = examples_section(open_studies(listed(run_folder)), per_half=1).blocks[0].text
+        assert ("give the evidence above that of no signal" in text) is complete
 
 
 def test_decoders_stand_within_strata_beside_without_and_company_apart(html: str) -> None:

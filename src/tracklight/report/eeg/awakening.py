@@ -18,7 +18,8 @@ ANCHOR, TITLE = "time", "When before the awakening"
 MAP = "attribution_time"
 CAUTION = (
     "A cluster's p says that the labels differ somewhere in it; it does not say that every feature or moment of the "
-    "cluster does, nor where it begins or ends (Sassenhagen and Draschkow 2019)."
+    "cluster does, nor where it begins or ends (Sassenhagen and Draschkow 2019). This map was declared second: of it "
+    "something is claimed only where the map by frequency has content (fixed sequence)."
 )
 MOST_CLUSTERS = 12
 
@@ -104,16 +105,24 @@ def _sentence(study: Study, placed: pd.DataFrame) -> str:
     return (
         f"{study.name}: attribution differs between the labels within strata in {found} of {len(placed)} combinations "
         f"of channel, band and time (family-wise); most at {top['channel']}, {top['band']}, "
-        f"{abs(top['time_s']):g} s before the awakening."
+        f"{abs(top['time_s']):g} s before the awakening.{_claimed(study)}"
     )
 
 
+def _claimed(study: Study) -> str:
+    """Say in how many places both maps by time differ, and that these are claimed."""
+    found = study.folder.facts("claims/claims.json")
+    return "" if found is None else f" Claimed as content, with power too: {len(found.get('content_in_time', []))}."
+
+
 def _picture(study: Study, placed: pd.DataFrame) -> Picture:
+    blind = study.unreadable()
+    key = f"grey, since {blind}" if blind else f"orange is more with {study.label()}"
     return Picture(
-        figure_uri(awakening_figure(placed, readable=not study.unreadable())),
+        figure_uri(awakening_figure(placed, readable=not blind)),
         alt=f"Attribution by channel, band and time to the awakening. {_sentence(study, placed)}",
         caption=f"{study.name}: difference in attribution between the labels, over its standard deviation when labels "
-        f"are exchanged within strata; orange is more with {study.label()}. Numbers: strata.tsv of attribution_time",
+        f"are exchanged within strata; {key}. Numbers: strata.tsv of attribution_time",
     )
 
 
@@ -125,5 +134,9 @@ def _clusters(study: Study, clusters: pd.DataFrame) -> Table:
          p_cell(row.p)]  # type: ignore[arg-type]
         for row in first.itertuples()
     ]  # fmt: skip
-    caption = f"{study.name}: {len(rows)} of {len(clusters)} clusters, smallest p first (strata_clusters.tsv)"
-    return Table(caption, ["networks of half, cluster", "features", "peak", "mass (sum of z)", "p"], rows)
+    caption = (
+        f"{study.name}: {len(rows)} of {len(clusters)} clusters, smallest p first; each p is of one direction of the "
+        "cross-fit alone, not of both (strata_clusters.tsv)"
+    )
+    columns = ["networks of half, cluster", "features", "peak", "mass (sum of z)", "p of this direction"]
+    return Table(caption, columns, rows)

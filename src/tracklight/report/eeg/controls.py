@@ -54,7 +54,7 @@ def _study(study: Study) -> list[Block]:
     controls, trust = study.folder.table(TABLE), study.folder.table("claims/trust.tsv")
     agreement, blocks = _agreement(study), list[Block]()
     if trust is not None and len(trust):
-        blocks = [Text(f"{study.name}. {trust_sentence(trust)}", strong=True)]
+        blocks = [Text(f"{study.name}. {trust_sentence(trust)}", strong=True, warn=bool(study.unreadable()))]
         blocks += check_tables(trust, source=f"{study.name}/claims/trust.tsv")
     blocks += [agreement] if agreement is not None else []
     if controls is not None and len(controls):

@@ -23,7 +23,7 @@ from tracklight.report.blocks import (
     plain_table,
     words,
 )
-from tracklight.report.eeg.study import HALVES, Study
+from tracklight.report.eeg.study import Study
 from tracklight.report.eeg.wording import abreast
 from tracklight.report.sections import network_row
 from tracklight.report.style import NEUTRAL, SERIES, figure_uri, light_grid, panels, styled
@@ -50,13 +50,14 @@ def data_section(studies: Sequence[Study]) -> Section:
 
 
 def _study(study: Study) -> list[Block]:
-    epochs, dropped, facts = study.epochs(), study.folder.table("epochs/dropped.tsv"), study.facts()
+    counts, facts = study.folder.table(f"units/{study.network}/counts.tsv"), study.facts()
+    dropped = study.folder.table("epochs/dropped.tsv")
     blocks: list[Block] = [Heading(study.name), Text(_sentence(study, facts))]
-    if epochs is not None:
-        blocks.append(_counts(study, epochs))
+    if counts is not None:
+        blocks.append(_counts(study, counts))
     if dropped is not None and len(dropped):
-        counts = dropped["reason"].map(lambda reason: REASONS.get(reason, reason)).value_counts()
-        table = counts.rename_axis("reason").reset_index(name="n")
+        reasons = dropped["reason"].map(lambda reason: REASONS.get(reason, reason)).value_counts()
+        table = reasons.rename_axis("reason").reset_index(name="n")
         headings = {"reason": "reason", "n": "epochs"}
         blocks.append(
             plain_table(table, caption=f"{study.name}: epochs left out (epochs/dropped.tsv)", headings=headings)
@@ -80,23 +81,14 @@ def _sentence(study: Study, facts: dict[str, Any]) -> str:
     )
 
 
-def _counts(study: Study, epochs: pd.DataFrame) -> Table:
-    """Count subjects, reports and epochs by half and stage; the stage of a report is that of its last epoch."""
-    epochs = epochs.assign(half=epochs["split"].str[0], who=epochs["contig"] + "/" + epochs["report"].fillna(""))
+def _counts(study: Study, counts: pd.DataFrame) -> Table:
     rows = []
-    for half in HALVES:
-        part = epochs[epochs["half"] == half]
-        rows.append([words(f"half {half}"), *_numbers(part)])
-        rows += [[words(f"half {half}, {stage}"), *_numbers(rest)] for stage, rest in part.groupby("stage")]
-    columns = ["", "subjects", "reports", f"with {study.label()}", "epochs"]
-    return Table(f"{study.name}: what there is, by half of the subjects and stage of the epochs", columns, rows)
-
-
-def _numbers(part: pd.DataFrame) -> list[Cell]:
-    reports = part.drop_duplicates("who")
-    ones = int((reports["label"] == 1).sum())
-    share = f"{ones} ({percent(ones / len(reports))})" if len(reports) else "–"
-    return [number(part["group"].nunique()), number(len(reports)), Cell(share, ones), number(len(part))]
+    for row in counts.to_dict("records"):
+        name = f"half {row['half_of_subjects']}" + ("" if row["stage"] == "all" else f", {row['stage']}")
+        ones = Cell(f"{row['with_label']} ({percent(row['with_label'] / row['reports'])})", row["with_label"])
+        rows.append([words(name), number(row["subjects"]), number(row["reports"]), ones, number(row["epochs"])])
+    caption = f"{study.name}: what there is, by half of the subjects and stage of the epochs (counts.tsv of the units)"
+    return Table(caption, ["", "subjects", "reports", f"with {study.label()}", "epochs"], rows)
 
 
 def _labellings(study: Study, directions: list[dict[str, Any]]) -> Table:

@@ -21,9 +21,10 @@ SMOOTH_S = 0.25  # for the eye only: attribution changes sign with every wave
 FULL = 0.99  # quantile of the attribution that gets the full colours
 HOW = (
     "The colour along a trace is the attribution there, averaged over a quarter of a second: orange speaks for "
-    "{label}, blue against it. Sums over all channels give the evidence above that of no signal. Single epochs are "
+    "{label}, blue against it. Shown are the epochs with the highest and the lowest evidence. Single epochs are "
     "examples, no result: attribution of a signal that is not locked to an event cannot be averaged over time."
 )
+SUMS = "Sums over all channels and the whole epoch give the evidence above that of no signal."
 Array = NDArray[np.float64]
 
 
@@ -32,8 +33,9 @@ def examples_section(studies: Sequence[Study], *, per_half: int) -> Section:
     pictures = [picture for study in studies for half in HALVES for picture in _half(study, half, most=per_half)]
     if not pictures:
         return absent(ANCHOR, TITLE, "This run kept no example epochs.")
-    blocks: list[Block] = [Text(HOW.format(label=studies[0].label()))]
-    blocks += [Text(f"{study.name}: {why}.") for study in studies if (why := study.unreadable())]
+    sums = f" {SUMS}" if all(study.complete() for study in studies) else ""
+    blocks: list[Block] = [Text(HOW.format(label=studies[0].label()) + sums)]
+    blocks += [Text(f"{study.name}: {why}. Its traces are grey.") for study in studies if (why := study.unreadable())]
     return Section(ANCHOR, TITLE, [*blocks, *pictures])
 
 
@@ -51,8 +53,9 @@ def _half(study: Study, half: str, *, most: int) -> list[Picture]:
             f"{_label(row['label'])}; evidence for {study.label()} {margin:+.2f} (log-odds, networks of half {half})"
         )
         figure = epoch_figure(
-            found["signal"][place], found["attribution"][place], channels=facts["channels"], rate_hz=facts["rate_hz"]
-        )
+            found["signal"][place], found["attribution"][place], channels=facts["channels"],
+            rate_hz=facts["rate_hz"], readable=not study.unreadable(),
+        )  # fmt: skip
         alt = f"Signal by channel, coloured by attribution: {said}."
         pictures.append(Picture(figure_uri(figure, "png"), alt, said, width=WIDTH_IN * CSS_DPI))
     return pictures
@@ -74,7 +77,9 @@ def chosen(margin: Array, *, most: int) -> list[int]:
 
 
 @styled
-def epoch_figure(signal: Array, attribution: Array, *, channels: Sequence[str], rate_hz: float) -> Figure:
+def epoch_figure(
+    signal: Array, attribution: Array, *, channels: Sequence[str], rate_hz: float, readable: bool
+) -> Figure:
     """Draw one epoch, channels below each other, coloured by attribution.
 
     Parameters
@@ -87,16 +92,23 @@ def epoch_figure(signal: Array, attribution: Array, *, channels: Sequence[str], 
         Names.
     rate_hz : float
         Sampling rate (Hz).
+    readable : bool
+        Whether the gate was passed; otherwise traces have no colours.
     """
     figure, axes = panels(width=WIDTH_IN, height=0.9 + rows_height(len(channels), each=0.5, most=10.0))
     panel, microvolts = axes[0][0], 1e6 * np.asarray(signal, float)
+    microvolts = microvolts - microvolts.mean(1, keepdims=True)
     smooth = _smoothed(np.asarray(attribution, float), max(1, round(SMOOTH_S * rate_hz)))
     limit = float(np.quantile(np.abs(smooth), FULL)) or 1.0
-    step = 2 * float(np.quantile(np.abs(microvolts - microvolts.mean(1, keepdims=True)), FULL)) or 1.0
+    step = 2 * float(np.quantile(np.abs(microvolts), FULL)) or 1.0
     seconds, drawn = np.arange(signal.shape[1]) / rate_hz, None
-    for row, values in enumerate(microvolts):
-        drawn = _trace(panel, seconds, values - values.mean() - row * step, smooth[row], limit)
-    panel.set(xlim=(0, signal.shape[1] / rate_hz), ylim=(-(len(channels) - 0.3) * step, 0.7 * step))
+    traces = microvolts - step * np.arange(len(channels))[:, None]
+    for values, colours in zip(traces, smooth, strict=True):
+        if readable:
+            drawn = _coloured(panel, seconds, values, colours, limit)
+        panel.plot(seconds, values, color=NEUTRAL, linewidth=0.7)
+    ends = min(traces.min(), -(len(channels) - 0.5) * step), max(traces.max(), 0.5 * step)
+    panel.set(xlim=(0, signal.shape[1] / rate_hz), ylim=(ends[0] - 0.1 * step, ends[1] + 0.1 * step))
     panel.set_yticks(-step * np.arange(len(channels)), channels)
     panel.set_xlabel(f"time in the epoch (s); channels are {step:.3g} µV apart")
     if drawn is not None:
@@ -104,14 +116,13 @@ def epoch_figure(signal: Array, attribution: Array, *, channels: Sequence[str], 
     return figure
 
 
-def _trace(panel: Axes, seconds: Array, values: Array, colours: Array, limit: float) -> LineCollection:
+def _coloured(panel: Axes, seconds: Array, values: Array, colours: Array, limit: float) -> LineCollection:
     points = np.stack([seconds, values], axis=1)
     segments = np.stack([points[:-1], points[1:]], axis=1)
     lines = LineCollection(list(segments), cmap=diverging(), linewidths=4)
     lines.set_array((colours[:-1] + colours[1:]) / 2)
     lines.set_clim(-limit, limit)
     panel.add_collection(lines)
-    panel.plot(seconds, values, color=NEUTRAL, linewidth=0.7)
     return lines
 
 

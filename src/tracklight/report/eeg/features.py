@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from tracklight.eeg.claims import CLAIMS, INTERACTION
+from tracklight.eeg.claims import CLAIMS, INTERACTION, ROBUST, kinds
 from tracklight.report.blocks import Cell, Table, number, plain_table, words
 from tracklight.report.eeg.study import Study
 from tracklight.report.eeg.wording import MISSING, interval_cell, p_cell
@@ -13,7 +13,6 @@ COLUMNS = [
     "subjects of the same sign", "attribution: z", "attribution: p", "pattern", "power: difference", "power: z",
     "power: p", "p of both",
 ]  # fmt: skip
-ROBUST = "robust."
 SHORT = {INTERACTION: "interaction"}  # in the rows of the table
 
 
@@ -31,7 +30,7 @@ def features_table(study: Study, claims: pd.DataFrame, *, top_n: int) -> Table:
     """
     effects = study.strata("strata")
     strength = claims["z_attribution"].abs().rank(ascending=False)
-    rank = claims["claim"].map({claim: place for place, claim in enumerate(CLAIMS)}).fillna(len(CLAIMS))
+    rank = kinds(claims["claim"]).map({claim: place for place, claim in enumerate(CLAIMS)}).fillna(len(CLAIMS))
     first = claims.assign(rank=rank, weak=strength)
     first = first.sort_values(["rank", "p_attribution", "weak"], kind="stable").head(top_n)
     more = [name for name in claims.columns if name.startswith(ROBUST)]
@@ -71,11 +70,6 @@ def _row(row: dict, effect: dict, more: list[str]) -> list[Cell]:
 def _plain(value: float | None, *, digits: int = 3) -> Cell:
     """Word a number with so many decimals, never with an exponent: what is small here is nothing."""
     return MISSING if value is None else interval_cell(value, np.nan, np.nan, digits=digits)
-
-
-def holds(column: pd.Series) -> pd.Series:
-    """Tell which features of a column `robust.*` hold; those of a refused design do not."""
-    return column.astype(str) == "True"
 
 
 def strongest(table: pd.DataFrame, column: str) -> pd.Series:

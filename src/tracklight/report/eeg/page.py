@@ -40,12 +40,15 @@ def render(run: RunFolder, settings: ReportEeg, *, page: Path) -> str:
         HTML that makes no request.
     """
     studies = open_studies(run)
+    lines = summary(studies)
     return document(
         settings.title,
         settings.about,
         badge=badge(studies),
-        summary=summary(studies),
+        summary=list(lines),
+        warned=[line for line, warn in lines.items() if warn],
         sections=_sections(run, studies, settings, page=page),
+        zoom=True,
     )
 
 

@@ -1,16 +1,19 @@
 """The section about the split of the evidence: within stages, between stages, and the rest."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tracklight.report.blocks import Block, Picture, Section, Table, Text, absent, number, percent, words
+from tracklight.eeg.claims import CONTENT
+from tracklight.report.blocks import Block, Cell, Picture, Section, Table, Text, absent, number, percent, words
+from tracklight.report.eeg.evidence import share_cell, share_sentence, split_of
 from tracklight.report.eeg.heat import rows_height
 from tracklight.report.eeg.study import Study
-from tracklight.report.eeg.wording import abreast, interval_cell, share
+from tracklight.report.eeg.wording import MISSING, abreast, interval_cell, p_cell
 from tracklight.report.style import ACCENT, CANDIDATE, NEGATIVE, NEUTRAL, figure_uri, light_grid, panels, styled
 
 ANCHOR, TITLE = "split", "What the evidence is made of"
@@ -22,18 +25,22 @@ PARTS = {
 }
 COLOURS = {"total": NEUTRAL, "within": CANDIDATE, "between": NEGATIVE, "rest": ACCENT}
 MARKS = {"total": "D", "within": "o", "between": "s", "rest": "^"}
+MOST_CLAIMED = 4  # features whose attribution the table of stages shows
 UNIT = "difference of the log-odds between the labels (SD of the subject)"
 
 
 def split_section(studies: Sequence[Study]) -> Section:
     """Show the parts of the difference in evidence, over subjects and subject by subject."""
-    parts = {study.name: table for study in studies if (table := study.strata("strata_decomposition")) is not None}
-    if not parts:
+    whole = {study.name: row for study in studies if (row := split_of(study)) is not None}
+    if not whole:
         return absent(ANCHOR, TITLE, "This run has no split of the evidence.")
-    evidence = {name: table.iloc[-1] for name, table in parts.items()}
-    by_subject = {study.name: _subjects(study) for study in studies if study.name in parts}
-    finding = " ".join(_sentence(study) for study in studies if study.name in parts)
-    blocks: list[Block] = [Text(finding, strong=True), _picture(evidence, by_subject), _parts_table(evidence)]
+    by_subject = {study.name: _subjects(study) for study in studies if study.name in whole}
+    blocks: list[Block] = [
+        Text(f"{study.name}: {share_sentence(study)}", strong=True, warn=bool(study.unreadable()))
+        for study in studies
+        if study.name in whole
+    ]
+    blocks += [_picture(whole, by_subject), _parts_table(whole)]
     blocks += [shown for study in studies if (shown := _stage_table(study)) is not None]
     return Section(ANCHOR, TITLE, blocks)
 
@@ -86,16 +93,10 @@ def _each(panel: Axes, rows: pd.DataFrame) -> None:
 
 
 def _subjects(study: Study) -> pd.DataFrame:
-    table, parts = study.strata("strata_subjects"), study.strata("strata_decomposition")
-    assert parts is not None, "the caller looked"
-    if table is None:
+    table, row = study.strata("strata_subjects"), split_of(study)
+    if table is None or row is None:
         return pd.DataFrame(columns=["subject", *PARTS])
-    return table[table["feature"] == parts["feature"].iloc[-1]]
-
-
-def _sentence(study: Study) -> str:
-    found = (study.strata_facts() or {}).get("confound_share")
-    return f"{study.name}: the mix of stages makes up {share(found)} of the evidence for {study.label()}."
+    return table[table["feature"] == row["feature"]]
 
 
 def _picture(evidence: dict[str, pd.Series], subjects: dict[str, pd.DataFrame]) -> Picture:
@@ -116,32 +117,38 @@ def _parts_table(evidence: dict[str, pd.Series]) -> Table:
     for part, label in PARTS.items():
         cells = [interval_cell(row[part], row[f"{part}_low"], row[f"{part}_high"]) for row in evidence.values()]
         rows.append([words(f"{label} ({part})"), *cells])
-    ends = ("confound_share", "confound_share_low", "confound_share_high")
-    rows.append([words("confound share"), *(interval_cell(*(row[end] for end in ends)) for row in evidence.values())])
+    rows.append([words("confound share"), *map(share_cell, evidence.values())])
     return Table(f"The evidence by part: {UNIT}, 95% intervals over subjects", ["part", *evidence], rows)
 
 
 def _stage_table(study: Study) -> Table | None:
-    """Show per stage how many reports there are, and the effect in attribution of what is claimed."""
-    effects, facts, claims = study.strata("strata"), study.strata_facts(), study.claims()
-    if effects is None or facts is None:
+    """Show per stage the reports, the parts of the evidence, and the attribution of what is claimed."""
+    stages, effects, claims = study.strata("strata_stages"), study.strata("strata"), study.claims()
+    if stages is None:
         return None
-    claimed = [] if claims is None else claims.loc[claims["claim"] == "content", "feature"].tolist()
-    shown = effects[effects["feature"].isin(claimed[:4])]
-    rows = []
-    for stage in facts["stages"]:
-        column = f"theta.{stage['stage']}"
-        values = [number(row[column]) for _, row in shown.iterrows()]
-        ones = percent(stage["with_label"] / stage["units"]) if stage["units"] else "–"
-        counts = [number(stage["units"]), words(ones), number(stage["informative"])]
-        rows.append([words(stage["stage"]), *counts, *values])
-    columns = ["stage", "reports", study.label(), "in strata with both labels"]
-    columns += [f"attribution at {name}" for name in shown["feature"]]
-    differs = ", and by how much attribution differs there" if len(shown) else ""
-    tested = f"; {_heterogeneity(shown)}" if "p_stages_max" in shown and len(shown) else ""
-    return Table(f"{study.name}: reports by stage{differs}{tested}", columns, rows)
+    claimed = [] if claims is None else claims.loc[claims["claim"] == CONTENT, "feature"].tolist()[:MOST_CLAIMED]
+    shown = pd.DataFrame() if effects is None or not claimed else effects[effects["feature"].isin(claimed)]
+    rows = [_stage_row(stage, shown) for stage in stages.to_dict("records")]
+    if "p_stages_max" in shown:
+        cells = [p_cell(p) for p in shown["p_stages_max"]]
+        rows.append([words("do stages differ: p"), *[MISSING] * (3 + len(PARTS)), *cells])
+    columns = ["stage", "reports", study.label(), "in strata with both labels", *map(_short, PARTS.values())]
+    columns += [f"attribution at {name}" for name in shown.get("feature", [])]
+    caption = (
+        f"{study.name}: reports and evidence by stage. Over the stages the parts sum to those above (SD, means over "
+        "subjects; strata_stages.tsv)"
+    )
+    differs = "; attribution: the difference within strata of that stage; p: family-wise" if len(shown) else ""
+    return Table(caption + differs, columns, rows)
 
 
-def _heterogeneity(shown: pd.DataFrame) -> str:
-    found = ", ".join(f"{row.feature} {row.p_stages_max:.2g}" for row in shown.itertuples())
-    return f"do stages differ (family-wise p): {found}"
+def _stage_row(stage: Mapping[Hashable, Any], shown: pd.DataFrame) -> list[Cell]:
+    ones = percent(stage["with_label"] / stage["units"]) if stage["units"] else "–"
+    counts = [number(stage["units"]), words(ones), number(stage["informative"])]
+    parts = [number(stage[part], digits=2) for part in PARTS]
+    values = [number(row[f"theta.{stage['stage']}"]) for _, row in shown.iterrows()]
+    return [words(stage["stage"]), *counts, *parts, *values]
+
+
+def _short(part: str) -> str:
+    return f"evidence: {part.partition(':')[0]}"

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from tracklight.eeg.montage import position
 from tracklight.report.blocks import Block, Picture, Section, Text, absent
@@ -20,6 +21,7 @@ ANCHOR, TITLE = "head", "Over the head"
 FEWEST = 8  # with fewer channels the interpolation between them shows itself, not the data
 HEAD_M = 0.095  # radius of the head that the drawing assumes
 MAPS = {"theta_attribution": "attribution (SD of the evidence)", "theta_power": "power (natural log)"}
+HALO = withStroke(linewidth=2.5, foreground="white")  # names stay readable on dark colours
 INSTALL = "Bars instead of topographies: install tracklight[mne] for those."
 
 
@@ -95,10 +97,18 @@ def head_figure(shown: dict[str, pd.DataFrame], info: Any, *, blind: Sequence[st
             panel.set_title(f"{name}, {table['hz'].iloc[0]:g} Hz: {title}", fontsize=9)
             if info is None:
                 _bars(panel, table, value, grey=grey)
-                panel.sharey(axes[0][column])  # what is nothing in one study must not look like something
             else:
                 _head(panel, table.set_index("channel")[value], info, grey=grey)
+    if info is None:
+        _level([axes[row][0] for row, name in enumerate(shown) if name not in blind])
+        _level([row[1] for row in axes])
     return figure
+
+
+def _level(panels_of: Sequence[Axes]) -> None:
+    """Give panels one scale: what is nothing in one study must not look like something; grey ones have their own."""
+    for panel in panels_of[1:]:
+        panel.sharey(panels_of[0])
 
 
 def _bars(panel: Axes, table: pd.DataFrame, value: str, *, grey: bool) -> None:
@@ -116,9 +126,11 @@ def _head(panel: Axes, values: pd.Series, info: Any, *, grey: bool) -> None:
     at = values.reindex(info.ch_names).to_numpy(float)
     limit = reach(at)
     image, _ = mne.viz.plot_topomap(
-        at, info, axes=panel, show=False, contours=4, names=info.ch_names, vlim=(-limit, limit),
-        cmap="Greys" if grey else diverging(),
+        np.abs(at) if grey else at, info, axes=panel, show=False, contours=4, names=info.ch_names, sensors=False,
+        vlim=(0 if grey else -limit, limit), cmap="Greys" if grey else diverging(),
     )  # fmt: skip
+    for name in panel.texts:
+        name.set(fontsize=7, ha="center", va="center", path_effects=[HALO])
     panel.figure.colorbar(image, ax=panel, shrink=0.8)
 
 

@@ -5,13 +5,21 @@ from typing import Any
 
 import pandas as pd
 
-from tracklight.eeg.claims import CONTENT, INTERACTION, UNUSED
+from tracklight.eeg.claims import CONTENT, INTERACTION, NOT_ROBUST, UNUSED, kinds
 from tracklight.report.blocks import Cell, Items, Section, Table, Text, words
+from tracklight.report.eeg.evidence import share_cell, share_sentence, split_of
 from tracklight.report.eeg.study import BLIND, ENSEMBLE, HALVES, PASSED, Study
-from tracklight.report.eeg.wording import MISSING, counted, interval_cell, p_value, places, share
+from tracklight.report.eeg.wording import MISSING, counted, interval_cell, p_value, places
 
 ANCHOR, TITLE = "verdict", "Content or company?"
-COUNTED = {CONTENT: "claimed as content", INTERACTION: INTERACTION, UNUSED: "that differ in power, not used"}
+LOOKS = 0.1  # by how much the AUC must be higher when stages are ignored to be worth a word
+COUNTED = {
+    CONTENT: "claimed as content",
+    NOT_ROBUST: "not robust within bins of a second stratifier",
+    INTERACTION: INTERACTION,
+    UNUSED: "that differ in power, not used",
+}
+MAPS = {"frequency": "by frequency, declared first", "time": "by time, declared second"}
 HOW = (
     "A decoder can be right because of what is reported (content) or because of the sleep stage it was reported from "
     "(company). Its evidence is the log-odds it gives. The mean difference of evidence between the labels splits "
@@ -26,28 +34,23 @@ def verdict_section(studies: Sequence[Study]) -> Section:
     return Section(ANCHOR, TITLE, [Text(HOW), _side_by_side(studies), *([Items(notes)] if notes else [])])
 
 
-def summary(studies: Sequence[Study]) -> list[str]:
-    """Return one line per study for the top of the page."""
-    return [sentence(study) for study in studies]
+def summary(studies: Sequence[Study]) -> dict[str, bool]:
+    """Return one line per study for the top of the page, and whether it is a warning."""
+    return {sentence(study): bool(study.unreadable()) for study in studies}
 
 
 def badge(studies: Sequence[Study]) -> str | None:
     """Return the warning for the top of the page, or None when the maps of every study may be interpreted."""
-    blind = [study.name for study in studies if study.passed() is False]
-    return f"{', '.join(blind)}: {BLIND}." if blind else None
+    blind = dict[str, list[str]]()
+    for study in studies:
+        if study.passed() is not None and (reason := study.unreadable()):
+            blind.setdefault(reason, []).append(study.name)
+    return " ".join(f"{', '.join(names)}: {reason}." for reason, names in blind.items()) or None
 
 
 def sentence(study: Study) -> str:
     """Say all that was found in a study."""
-    return f"{study.name}: {_share(study)} {_gate(study)} {_claims(study)} {_truth(study)}".strip()
-
-
-def _share(study: Study) -> str:
-    facts = study.strata_facts()
-    if facts is None:
-        return "The evidence was not split."
-    found = facts.get("confound_share")
-    return f"{share(found)} of the evidence for {study.label()} is stage composition."
+    return f"{study.name}: {share_sentence(study)} {_gate(study)} {_claims(study)} {_truth(study)}".strip()
 
 
 def _gate(study: Study) -> str:
@@ -59,11 +62,9 @@ def _gate(study: Study) -> str:
     numbers = f"within-stratum AUC {values}, p = {p}, in the two halves of the subjects"
     if study.passed():
         return f"Within sleep stages the decoder tells the labels apart ({numbers})."
-    best = max(row["unstratified"] for row in rows)
-    return (
-        f"Within sleep stages the decoder does not tell the labels apart ({numbers}), however well it looks when "
-        f"stages are ignored (AUC up to {best:.2f}): {BLIND}."
-    )
+    best, within = (max(row[name] for row in rows) for name in ("unstratified", "auc"))
+    looks = f", however well it looks when stages are ignored (AUC up to {best:.2f})" if best >= within + LOOKS else ""
+    return f"Within sleep stages the decoder does not tell the labels apart ({numbers}){looks}: {BLIND}."
 
 
 def _directions(gate: pd.DataFrame | None) -> list[dict[str, Any]]:
@@ -78,11 +79,16 @@ def _claims(study: Study) -> str:
     if table is None:
         return "No claims were drawn."
     content = table[table["claim"] == CONTENT]
+    lost = int((kinds(table["claim"]) == NOT_ROBUST).sum())
+    fragile = (
+        f" {counted(lost, 'feature')} in both maps, but not within bins of every second stratifier." if lost else ""
+    )
     if content.empty:
-        return "Nothing is claimed."
+        why = study.unreadable() if study.passed() else ""
+        return f"Nothing is claimed: {why}." if why else f"Nothing is claimed.{fragile}"
     ways = [("more", content["theta_attribution"] > 0), ("less", content["theta_attribution"] < 0)]
     parts = [f"{places(content[rows])} ({way} evidence)" for way, rows in ways if rows.any()]
-    return f"Claimed as content: {' and '.join(parts)}: the decoder uses it, and its power differs by itself."
+    return f"Claimed as content: {' and '.join(parts)}: the decoder uses it, and its power differs by itself.{fragile}"
 
 
 def _truth(study: Study) -> str:
@@ -117,7 +123,7 @@ def _side_by_side(studies: Sequence[Study]) -> Table:
 
 
 def _column(study: Study) -> dict[str, Cell]:
-    facts, gate, claims = study.strata_facts() or {}, study.gate(), study.claims()
+    gate, claims = study.gate(), study.claims()
     passed = {True: "✓ passed", False: "✗ not passed", None: "–"}[study.passed()]
     column = {"gate": words(passed)}
     for half in HALVES:
@@ -125,14 +131,22 @@ def _column(study: Study) -> dict[str, Cell]:
         column[f"within-stratum AUC, networks of half {half}"] = (
             interval_cell(rows[0]["auc"], rows[0]["low"], rows[0]["high"]) if rows else MISSING
         )
-    column |= {"confound share of the evidence": words(share(facts.get("confound_share")) if facts else None)}
+    column |= {"confound share of the evidence": share_cell(split_of(study))}
     for name, part in (("evidence within stages", "within"), ("evidence between stages", "between")):
         column[f"{name} (SD)"] = _part(study, part)
     for claim, label in COUNTED.items():
-        count = None if claims is None else int((claims["claim"] == claim).sum())
+        count = None if claims is None else int((kinds(claims["claim"]) == claim).sum())
         column[f"features {label}"] = MISSING if count is None else Cell(str(count), count)
-    truth = (study.folder.facts("claims/claims.json") or {}).get("truth")
+    found = study.folder.facts("claims/claims.json") or {}
+    for name, label in MAPS.items():
+        column[f"smallest p {label} (Holm over both maps)"] = _smallest(found.get("maps", {}).get(name, {}))
+    truth = found.get("truth")
     return column | ({"truth": words(truth_words(truth))} if truth else {"truth": MISSING})
+
+
+def _smallest(found: dict[str, Any]) -> Cell:
+    smallest, adjusted = found.get("smallest_p"), found.get("p_holm")
+    return MISSING if smallest is None else Cell(f"{p_value(smallest)} ({p_value(adjusted)})", smallest)
 
 
 def _part(study: Study, part: str) -> Cell:

@@ -34,7 +34,7 @@ def share(found: dict[str, Any] | None) -> str:
     if found is None or found.get("value") is None:
         return "an unknown share"
     if found.get("low") is None or found.get("high") is None:
-        return percent(found["value"])
+        return f"{percent(found['value'])} (too few subjects for an interval)"
     return f"{percent(found['value'])} ({percent(found['low'])} to {percent(found['high'])})"
 
 
