@@ -202,3 +202,36 @@ def test_the_configurations_that_are_shipped_are_valid(name):
     config = validate(Config, values, where=name)
     for path in [config.inputs.fasta, config.inputs.regions, config.inputs.genes, config.inputs.elements]:
         assert path is None or (REPOSITORY / path).is_file()
+
+
+STUDIES = {
+    "run": "x",
+    "modality": "eeg",
+    "inputs": {"recordings": {"mine": "m.tsv"}, "hypnograms": "h"},
+    "simulate_eeg": {"known": {}},
+    "prepare_eeg": {"epoch_s": 6.0, "columns": {"time": "onset"}, "labels": {"n": 0, "y": 1}, "split": {"seed": 3}},
+}
+
+
+def test_a_study_is_prepared_as_all_are_but_for_its_own_keys():
+    own = {"columns": {"label": "dream"}, "labels": {"flying": 1, "nothing": 0}, "split": {"validation_subjects": 1}}
+    config = validate(EegConfig, STUDIES | {"studies": {"mine": own | {"low_hz": 0.5}}}, where="config")
+    assert config.prepared("known") == config.prepare_eeg
+    mine = config.prepared("mine")
+    assert (mine.epoch_s, mine.low_hz, mine.labels) == (6.0, 0.5, {"flying": 1, "nothing": 0})
+    assert (mine.columns.time, mine.columns.label, mine.columns.report) == ("onset", "dream", "report")
+    assert (mine.split.seed, mine.split.validation_subjects) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("studies", "message"),
+    [
+        ({"mine": {"epoch": 3}}, r"^config\.studies\.mine\.epoch: unknown setting; allowed: channels, units,"),
+        ({"mine": {"columns": 3}}, r"^config\.studies\.mine\.columns: setting is not allowed; got 3"),
+        ({"mine": {"low_hz": 9, "high_hz": 8}}, r"^config\.studies\.mine: setting is not allowed; .*low_hz below high"),
+        ({"other": {}}, r"allowed: names of studies in studies \(mine, known\), not other$"),
+    ],
+)
+def test_a_mistake_in_the_keys_of_a_study_names_its_path(studies, message):
+    with pytest.raises(InputError, match=message):
+        validate(EegConfig, STUDIES | {"studies": studies}, where="config")

@@ -1,10 +1,12 @@
 """Tables of reports."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
 from tracklight.eeg.recordings import Recording
-from tracklight.eeg.reports import read_reports
+from tracklight.eeg.reports import check_stratifiers, read_reports
 from tracklight.errors import InputError
 from tracklight.settings.prepare_eeg import PrepareEeg
 
@@ -54,6 +56,31 @@ def test_covariates_can_get_other_names(tmp_path):
         read(tmp_path, text)
     with pytest.raises(InputError, match="no such column; got 'recall'"):
         read(tmp_path, text, covariates={"depth": "recall"})
+
+
+@pytest.mark.parametrize(
+    ("needed", "changes", "fault"),
+    [
+        (["depth", "order"], {}, None),
+        (["deep"], {"covariates": {"deep": "depth"}}, None),
+        (["stage"], {}, r"r.tsv: unknown covariate of the reports \(second_stratifiers\); got 'stage'; "
+                        "allowed: depth, words, order$"),
+        (["depth"], {"covariates": ["words"]}, "got 'depth'; allowed: words, order$"),
+        (["words"], {}, r"line 2: words \(second_stratifiers\) is not a number; got 'a few'"),
+        (["deep"], {"covariates": {"deep": "deepness"}}, "has no such column; got 'deepness'"),
+    ],
+)  # fmt: skip
+def test_what_reports_are_divided_by_is_a_covariate_that_holds_numbers(tmp_path, needed, changes, fault):
+    path = tmp_path / "r.tsv"
+    path.write_text("report\ttime_s\tlabel\tdepth\twords\tstage\na\t3\t1\t.5\ta few\tN2\nb\t4\t0\tn/a\t3\tN2\n")
+    recording, settings = Recording("sub-1", "", path, None, path), PrepareEeg(**changes)
+    with nullcontext() if fault is None else pytest.raises(InputError, match=fault):
+        check_stratifiers(needed, recording, settings=settings)
+
+
+def test_a_recording_without_reports_has_nothing_to_be_divided_by(tmp_path):
+    recording = Recording("sub-1", "", tmp_path, None, None)
+    assert check_stratifiers(["depth"], recording, settings=PrepareEeg()) is None
 
 
 def test_events_of_bids_hold_reports_among_other_things(tmp_path):

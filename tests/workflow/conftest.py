@@ -82,6 +82,7 @@ EEG: dict[str, Any] = {
     "inputs": {"recordings": {"my.own-1": "my data/recordings.tsv"}, "hypnograms": "nights"},
     "simulate_eeg": {"arm": {"content": {"amplitude_sd": 0}}},
     "train_eeg": {"a": {"seeds": [3, 5], "device": "cpu"}, "b.2": {"seeds": [0]}},
+    "studies": {"arm": {"covariates": {"depth": "depth_proxy", "night_time_s": "night_time_s"}}},
     "second_stratifiers": {"depth": 2},
 }
 
@@ -180,6 +181,8 @@ def _new_folder(path: Path, config: dict[str, Any]) -> Folder:
     rows = [f"{subject}\t\t{subject}.edf\t{subject}_hypnogram.edf\t{subject}_reports.tsv" for subject in "12"]
     table = "\n".join(["subject\tsession\tpath\thypnogram\treports", *rows, ""])
     (path / "my data" / "recordings.tsv").write_text(table)
+    for subject in "12":
+        (path / "my data" / f"{subject}_reports.tsv").write_text("report\tlabel\tdepth\tnight_time_s\nr\t1\t.5\t60\n")
     (path / "bin" / "tracklight").write_text(STAND_IN)
     (path / "bin" / "tracklight").chmod(0o755)
     folder = Folder(path, config)

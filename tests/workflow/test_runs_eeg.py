@@ -56,6 +56,8 @@ def test_every_stage_gets_its_own_settings(finished_eeg_once):
 
     trained = settings("arm/provenance/train_eeg_a_B_seed5.json")
     assert (trained["seeds"], trained["device"], trained["steps"]) == ([5], "cpu", 500)
+    prepared = [settings(f"{study}/provenance/prepare_eeg.json")["covariates"] for study in ("my.own-1", "arm")]
+    assert prepared == [None, {"depth": "depth_proxy", "night_time_s": "night_time_s"}]
     assert settings("arm/provenance/simulate_eeg.json")["content"]["amplitude_sd"] == 0
     assert settings("arm/provenance/strata_a_power.json")["bin_column"] is None
     binned = settings("arm/provenance/strata_a_power.depth.json")
@@ -112,12 +114,13 @@ def test_another_seed_trains_one_network_more_per_half_and_study(finished_eeg):
 
 
 def test_another_second_stratifier_adds_its_two_maps(finished_eeg):
-    finished_eeg.configure({"second_stratifiers": {"night time": 3}})
+    finished_eeg.configure({"second_stratifiers": {"night_time_s": 3}})
     assert finished_eeg.planned() == {"strata_eeg": 4, "claims_eeg": 2, "report_eeg": 1}
 
 
 def test_a_changed_recording_runs_its_study_only(finished_eeg):
-    (finished_eeg.path / "my data" / "2_reports.tsv").write_text("more reports\n")
+    with (finished_eeg.path / "my data" / "2_reports.tsv").open("a") as table:
+        table.write("s\t0\t.7\t90\n")
     planned = finished_eeg.planned()
     assert planned["prepare_eeg"] == planned["claims_eeg"] == planned["report_eeg"] == 1
     assert "simulate_eeg" not in planned
@@ -159,6 +162,16 @@ def test_changed_attribution_trains_nothing_and_leaves_no_track_of_a_recording_t
         ({"inputs": {"hypnograms": "night"}}, "config.inputs.hypnograms: folder not found; got night"),
         ({"inputs": {"recordings": {"mine": "no.tsv"}}}, "config.inputs.recordings.mine: file not found; got no.tsv"),
         ({"inputs": {"recordings": {"bids": "nights"}}}, "nights: no recordings in the folder; allowed: sub-*/"),
+        (
+            {"second_stratifiers": {"deepness": 2}},
+            "1_reports.tsv: unknown covariate of the reports (second_stratifiers); got 'deepness'; "
+            "allowed: depth, night_time_s, order",
+        ),
+        (
+            {"studies": {"arm": {}}},
+            "config.studies.arm.covariates: unknown covariate of simulated reports (second_stratifiers); got 'depth'; "
+            "allowed: night_time_s, depth_proxy, order",
+        ),
     ],
 )
 def test_a_mistake_in_the_configuration_is_told_even_when_the_run_is_finished(finished_eeg, changes, message):
@@ -189,7 +202,7 @@ def test_a_bids_folder_is_a_study_and_its_files_are_inputs(eeg_folder):
         folder = eeg_folder.path / "bids" / f"sub-{subject}" / "eeg"
         folder.mkdir(parents=True)
         for end in ("eeg.edf", "events.tsv"):
-            (folder / f"sub-{subject}_task-sleep_{end}").write_text("something\n")
+            (folder / f"sub-{subject}_task-sleep_{end}").write_text("onset\treport\tlabel\tdepth\n")
         (folder / f"sub-{subject}_task-sleep_channels.tsv").write_text("name\tunits\nC3\tuV\n")
     eeg_folder.configure({"inputs": {"recordings": {"own": "bids"}}})
     code, said = eeg_folder.snakemake("--dry-run", "--printshellcmds", "results/small/own/epochs/codes.npy")

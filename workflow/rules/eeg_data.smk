@@ -54,7 +54,7 @@ rule prepare_eeg:
     params:
         recordings=recordings,
         out=subpath(output.codes, parent=True),
-        settings=lambda wildcards: section(CONFIG.prepare_eeg),
+        settings=lambda wildcards: section(CONFIG.prepared(wildcards.study)),
         fingerprint=FINGERPRINT,
     shell:
         stage("prepare-eeg --recordings {params.recordings:q} --out {params.out:q}")

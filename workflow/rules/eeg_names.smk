@@ -1,20 +1,43 @@
 # Which files a run on sleep EEG has: by study, network, half of the subjects, and map. No rules here.
 from tracklight.eeg.bids import find_recordings
 from tracklight.eeg.recordings import read_recordings
+from tracklight.eeg.reports import ORDER, check_stratifiers, covariate_columns
+from tracklight.eeg.simulate import REPORT_COLUMNS
 
 
-def files_of(path):
+def files_of(study, path):
     """All files of a study that is given as a table of recordings or as a BIDS folder."""
-    path, column = Path(path), CONFIG.prepare_eeg.split.column
+    path, settings = Path(path), CONFIG.prepared(study)
     try:
         if path.is_dir():
             found, more = find_recordings(path), path.glob("sub-*/**/*_channels.tsv")
         else:
-            found, more = read_recordings(path, split_column=column), [path]
+            found = read_recordings(path, split_column=settings.split.column)
+            more = [path]
+        # A wrong name would else be told after hours of training.
+        for recording in found:
+            check_stratifiers(
+                list(CONFIG.second_stratifiers), recording, settings=settings
+            )
     except InputError as error:
         raise WorkflowError(str(error)) from None
     files = {file for recording in found for file in recording.files.values()}
     return sorted(map(str, files | set(more)))
+
+
+def check_simulated(study):
+    """Simulated reports have the columns that second stratifiers name."""
+    names = [*covariate_columns(REPORT_COLUMNS, CONFIG.prepared(study)), ORDER]
+    try:
+        for name in CONFIG.second_stratifiers:
+            one_of(
+                name,
+                names,
+                what="covariate of simulated reports (second_stratifiers)",
+                where=f"config.studies.{study}.covariates",
+            )
+    except InputError as error:
+        raise WorkflowError(str(error)) from None
 
 
 for STUDY, GIVEN in CONFIG.inputs.recordings.items():
@@ -23,8 +46,10 @@ if CONFIG.simulate_eeg:
     check_input("hypnograms", CONFIG.inputs.hypnograms, folder=True)
 
 GIVEN_FILES = {
-    study: files_of(given) for study, given in CONFIG.inputs.recordings.items()
+    study: files_of(study, given) for study, given in CONFIG.inputs.recordings.items()
 }
+for STUDY in CONFIG.simulate_eeg:
+    check_simulated(STUDY)
 HALVES = ["A", "B"]
 NETWORKS = list(CONFIG.train_eeg)
 FIRST = NETWORKS[0]  # claims rest on it, the others stand beside it
@@ -80,7 +105,7 @@ def maps(network):
     return MAPS + (BINNED if network == FIRST else [])
 
 
-def of_every(patterns, studies=CONFIG.studies):
+def of_every(patterns, studies=CONFIG.study_names):
     """Patterns for these studies, and all networks with their halves, seeds and maps."""
     paths = [
         path
@@ -118,7 +143,7 @@ def strata_settings(name):
 
 
 wildcard_constraints:
-    study="|".join(map(re.escape, CONFIG.studies)),
+    study="|".join(map(re.escape, CONFIG.study_names)),
     network="|".join(map(re.escape, NETWORKS)),
     half="A|B",
     map="|".join(map(re.escape, MAPS + BINNED)),

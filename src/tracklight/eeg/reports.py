@@ -49,17 +49,50 @@ def read_reports(recording: Recording, *, seconds: float, settings: PrepareEeg) 
     order = columns.order or ORDER
     # Events of BIDS hold other things as well, and need not number the awakenings.
     needed = [*named.values(), *([order] if columns.order and not bids else [])]
-    table = read_table(path, what="table of reports", needed=[*needed, *_chosen(settings.covariates or []).values()])
+    table = read_table(path, what="table of reports", needed=[*needed, *covariate_columns([], settings).values()])
     table = table[~table[columns.report].isin(MISSING)] if bids else table
     reports = pd.DataFrame({"report": table[columns.report]})
     reports["time_s"] = numbers(table[time], what=f"time ({time})", where=path)
     reports["label"] = _labels(table[columns.label], settings.labels, where=path)
     reports["order"] = _order(table, reports.time_s, order, where=path)
     reports["stage"] = table.get(columns.stage, pd.Series("", index=table.index, dtype=object))
-    covariates = _covariates(table, {*named.values(), order, columns.stage}, settings, where=path)
+    covariates = _covariates(table, settings, where=path)
     reports = reports.join(covariates).sort_values("time_s", kind="stable")
     _check(reports, seconds=seconds, where=path)
     return reports.reset_index(drop=True)
+
+
+def check_stratifiers(needed: Sequence[str], recording: Recording, *, settings: PrepareEeg) -> None:
+    """Raise `InputError` unless the reports of a recording can be divided by some columns.
+
+    Parameters
+    ----------
+    needed : sequence of str
+        Columns that contrasts are repeated within.
+    recording : Recording
+        One without a table of reports is passed over.
+    settings : PrepareEeg
+        Names of columns, covariates.
+    """
+    if recording.reports is None or not needed:
+        return
+    declared = covariate_columns([], settings).values()
+    table = read_table(recording.reports, what="table of reports", needed=declared)
+    chosen = covariate_columns(list(table.columns), settings)
+    for name in needed:
+        one_of(name, [*chosen, ORDER], what="covariate of the reports (second_stratifiers)", where=recording.reports)
+        if name in chosen:
+            known = table[~table[chosen[name]].isin(MISSING)]
+            numbers(known[chosen[name]], what=f"{name} (second_stratifiers)", where=recording.reports)
+
+
+def covariate_columns(columns: Sequence[str], settings: PrepareEeg) -> dict[str, str]:
+    """Return the covariates that reports with these columns have, and the column of each."""
+    own, given = settings.columns, settings.covariates
+    if given is None:
+        taken = {own.report, own.time, own.label, own.order or ORDER, own.stage, *BIDS_COLUMNS}
+        given = [name for name in columns if name not in taken]
+    return dict(given) if isinstance(given, Mapping) else dict(zip(given, given, strict=True))
 
 
 def _labels(column: pd.Series, labels: dict[str, int], *, where: str | Path) -> pd.Series:
@@ -78,9 +111,8 @@ def _order(table: pd.DataFrame, time_s: pd.Series, name: str, *, where: str | Pa
     return order.astype("int64")
 
 
-def _covariates(table: pd.DataFrame, taken: set[str], settings: PrepareEeg, *, where: str | Path) -> pd.DataFrame:
-    further = [name for name in table.columns if name not in taken and name not in BIDS_COLUMNS]
-    chosen = _chosen(further if settings.covariates is None else settings.covariates)
+def _covariates(table: pd.DataFrame, settings: PrepareEeg, *, where: str | Path) -> pd.DataFrame:
+    chosen = covariate_columns(list(table.columns), settings)
     for name in chosen:
         if name in (*INDEX_COLUMNS, "time_s"):
             raise complaint(
@@ -89,11 +121,6 @@ def _covariates(table: pd.DataFrame, taken: set[str], settings: PrepareEeg, *, w
             )  # fmt: skip
     found = pd.DataFrame({name: table[column] for name, column in chosen.items()}, index=table.index)
     return found.mask(found.isin(MISSING), "")
-
-
-def _chosen(covariates: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return the column of each covariate by the name it gets."""
-    return dict(covariates) if isinstance(covariates, Mapping) else dict(zip(covariates, covariates, strict=True))
 
 
 def _check(reports: pd.DataFrame, *, seconds: float, where: str | Path) -> None:

@@ -22,6 +22,7 @@ from tracklight.eeg.oscillations import ALPHA_HZ, add_eye_movements, add_rhythms
 from tracklight.settings.simulate_eeg import SimulateEeg
 
 SESSION = "ses-1"
+REPORT_COLUMNS = ("report", "time_s", "label", "order", "night_time_s", "depth_proxy")
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _recording(rng: np.random.Generator, night: Night, subject: str, *, settings
         subject=subject,
         signals=signals.transpose(1, 0, 2).reshape(len(CHANNELS), -1),
         hypnogram=[Scored(place * stretch_s, stretch_s, stage) for place, stage in enumerate(asked.stage)],
-        reports=asked[["report", "time_s", "label", "order", "night_time_s", "depth_proxy"]],
+        reports=asked[list(REPORT_COLUMNS)],
         truth=asked[["subject", "report", "stage", "label", "depth", "probability", "bursts", "amplitude_uv"]],
         bursts=bursts,
         log_power=power,

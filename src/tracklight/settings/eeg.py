@@ -1,10 +1,10 @@
 """A whole run on sleep EEG: its studies and one section per stage."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tracklight.settings.base import PathText, Settings, Whole
+from tracklight.settings.base import PathText, Settings, Whole, validate
 from tracklight.settings.claims_eeg import ClaimsEeg
 from tracklight.settings.controls_eeg import ControlsEeg
 from tracklight.settings.eeg_learning import AttributeEeg, TrainEeg, Whiten
@@ -34,7 +34,12 @@ class EegConfig(Run):
     simulate_eeg: dict[Safe, SimulateEeg] = Field(
         {}, description="stage simulate-eeg: studies to simulate, by name; each takes the keys of this section"
     )
-    prepare_eeg: PrepareEeg = Field(default_factory=PrepareEeg, description="stage prepare-eeg")
+    prepare_eeg: PrepareEeg = Field(default_factory=PrepareEeg, description="stage prepare-eeg, for all studies")
+    studies: dict[Safe, dict[str, Any]] = Field(
+        {},
+        description="keys of prepare_eeg that are others for one study, by its name: columns and split are laid over "
+        "key by key, any other key is replaced as a whole",
+    )
     whiten_eeg: Whiten = Field(default_factory=Whiten, description="stage whiten-eeg")
     train_eeg: dict[Safe, TrainEeg] = Field(
         {"eeg_conv": TrainEeg()},
@@ -59,13 +64,29 @@ class EegConfig(Run):
         both = self.inputs.recordings.keys() & self.simulate_eeg.keys()
         if both:
             raise ValueError(f"every study once: {sorted(both)[0]} is in inputs.recordings and in simulate_eeg")
-        if not self.studies:
+        if not self.study_names:
             raise ValueError("a study: inputs.recordings, or simulate_eeg with inputs.hypnograms")
         if self.simulate_eeg and self.inputs.hypnograms is None:
             raise ValueError("inputs.hypnograms, which simulated studies are driven by")
         return self
 
+    @model_validator(mode="after")
+    def _every_study_can_be_prepared(self) -> "EegConfig":
+        for name in self.studies:
+            if name not in self.study_names:
+                raise ValueError(f"names of studies in studies ({', '.join(self.study_names)}), not {name}")
+            self.prepared(name)
+        return self
+
     @property
-    def studies(self) -> list[str]:
+    def study_names(self) -> list[str]:
         """Names of the studies, given and simulated."""
         return [*self.inputs.recordings, *self.simulate_eeg]
+
+    def prepared(self, study: str) -> PrepareEeg:
+        """Return how the recordings of a study are prepared: the common section with its own keys laid over it."""
+        values = self.prepare_eeg.model_dump(exclude_unset=True)
+        for key, own in self.studies.get(study, {}).items():
+            inner = isinstance(getattr(self.prepare_eeg, key, None), Settings) and isinstance(own, dict)
+            values[key] = values.get(key, {}) | own if inner else own
+        return validate(PrepareEeg, values, where=f"config.studies.{study}")
