@@ -323,3 +323,52 @@ def test_one_network_has_no_agreement(study):
     assert units(study) == 0
     summary = json.loads((study / "units" / "units.json").read_text())
     assert set(summary["seed_agreement"]["A"].values()) == {None}
+
+
+def filtered(folder, **facts):
+    """Say that the epochs were filtered, and make the maps anew."""
+    path = folder / "epochs" / "epochs.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | facts))
+    for half in "AB":
+        write_maps(folder / half, folder / "epochs", half)
+
+
+def test_what_filters_stop_is_no_feature_and_its_share_is_told(study):
+    filtered(study)
+    assert units(study, out="whole") == 0
+    filtered(study, low_hz=0.5, high_hz=21.0, notch_hz=[10.0], notch_width_hz=2.0)
+    assert units(study) == 0
+    kept = [hz for hz in range(1, 22) if hz != 10]
+    axes = pd.read_csv(study / "units" / "axes.tsv", sep="\t")
+    assert axes["hz"].tolist() == kept * 3
+    whole = {name: pd.read_csv(study / "whole" / f"{name}.tsv.gz", sep="\t") for name in ("attribution", "power")}
+    for name, table in whole.items():
+        found = pd.read_csv(study / "units" / f"{name}.tsv.gz", sep="\t")
+        assert [column for column in table if column not in found] == [
+            f"{channel}:{hz}" for channel in CHANNELS for hz in (0, 10, 22, 23, 24, 25)
+        ]
+        pd.testing.assert_frame_equal(found, table[found.columns])
+    sizes = [np.abs(np.load(study / half / "maps.npz")["frequency"].astype(float)).sum((0, 1, 2)) for half in "AB"]
+    share = sum(size[[0, 10, 22, 23, 24, 25]].sum() for size in sizes) / sum(size.sum() for size in sizes)
+    told = json.loads((study / "units" / "units.json").read_text())["filtered_out"]
+    assert (told["hz"], told["bands"]) == ([0, 10, 22, 23, 24, 25], [])
+    assert told["share_of_attribution"] == pytest.approx(share, rel=1e-9)
+
+
+def test_a_band_of_which_nothing_passes_has_no_place_in_time(study):
+    filtered(study, low_hz=8.0, high_hz=None)
+    assert units(study) == 0
+    axes = pd.read_csv(study / "units" / "axes_time.tsv", sep="\t")
+    assert set(axes["band"]) == {"fast"}
+    assert set(pd.read_csv(study / "units" / "axes.tsv", sep="\t")["hz"]) == set(range(8, 26))
+    assert json.loads((study / "units" / "units.json").read_text())["filtered_out"]["bands"] == ["slow"]
+
+
+def test_without_filters_nothing_is_left_out(done):
+    told = json.loads((done / "units" / "units.json").read_text())["filtered_out"]
+    assert told == {"hz": [], "bands": [], "share_of_attribution": 0.0}
+
+
+def test_a_pass_band_too_narrow_for_two_bins_is_refused(study, capsys):
+    filtered(study, low_hz=3.6, high_hz=4.4)
+    assert "maps have fewer than two bins of frequency; got 4.0" in fails(capsys, study)

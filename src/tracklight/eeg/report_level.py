@@ -241,7 +241,7 @@ def named_bands(maps: Maps) -> NDArray[np.bool_]:
 
 def log_power(epochs: Epochs, maps: Maps) -> Floats:
     """Return the logarithm of power in the bins of the maps, `(epoch, channel, bin)`, of the signals in volts."""
-    width = float(maps.hz[1] - maps.hz[0])
+    width = float(np.diff(maps.hz).min())  # a filter may have taken some out
     bands = [(float(centre) - width / 2, float(centre) + width / 2) for centre in maps.hz]
     parts = np.array_split(maps.rows, -(-len(maps.rows) // AT_ONCE))
     power = (log_band_power(epochs.signals(rows), rate=epochs.rate_hz, bands=bands, batch_size=AT_ONCE)

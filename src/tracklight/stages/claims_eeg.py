@@ -196,7 +196,9 @@ def _naive_features(
     values, labels = [], []
     for half, folder in zip(HALVES, arguments.maps, strict=True):
         maps, rows = read_maps(folder), epochs[epochs["half"] == half]
-        flat = maps.frequency.mean(0).reshape(len(maps.rows), -1)
+        # Units leave out what the filters stop.
+        kept = np.isclose(maps.hz[:, None], table["hz"].unique()).any(axis=1)
+        flat = maps.frequency[..., kept].mean(0).reshape(len(maps.rows), -1)
         other = half in stored and stored[half] != sha256(folder / MAPS_FILE)
         if other or maps.rows.tolist() != rows["row"].tolist() or flat.shape[1] != len(table):
             raise complaint("maps are not those of the units", where=folder, do="run units-eeg again")

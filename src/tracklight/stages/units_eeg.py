@@ -17,6 +17,7 @@ from tracklight.eeg import report_level
 from tracklight.eeg.dataset import VOLTS, Epochs, open_epochs
 from tracklight.eeg.halves import HALVES
 from tracklight.eeg.montage import neighbours
+from tracklight.eeg.pass_band import left_out, pass_band, passed
 from tracklight.eeg.report_level import Maps, named_bands, read_completeness, read_maps
 from tracklight.errors import complaint, existing_file
 from tracklight.files import sha256, write_text
@@ -77,8 +78,9 @@ def run(arguments: argparse.Namespace) -> None:
         inputs |= epochs.inputs
         if epochs.targets != ("label",):
             raise complaint("epochs without reports", where=arguments.epochs, do="set prepare_eeg.epochs: reports")
-        both = [read_maps(folder) for folder in arguments.attribution]
-        _check_same(both, arguments.attribution)
+        band, whole = pass_band(epochs.facts), [read_maps(folder) for folder in arguments.attribution]
+        both = [passed(maps, band) for maps in whole]
+        _check_same(whole, both, arguments.attribution)
         _check_origin(epochs, both, arguments.attribution)
         halves = [
             _half(epochs, maps, half)
@@ -88,6 +90,7 @@ def run(arguments: argparse.Namespace) -> None:
         tables = _tables(halves, axes, epochs.inputs["epochs"])
         more = {"neighbours": _neighbours(epochs, both[0], settings), "counts": report_level.counts(epochs.index)}
         summary = _summary(epochs, both, halves, folders=arguments.attribution)
+        summary["filtered_out"] = left_out(whole, band)
         _write(arguments.out, tables, axes | more, summary)
         facts |= {name: summary[name] for name in ("reports", "whole_reports", "complete")}
         log.info(
@@ -107,13 +110,17 @@ def _inputs(arguments: argparse.Namespace) -> dict[str, str | Path]:
     }
 
 
-def _check_same(both: list[Maps], folders: list[Path]) -> None:
+def _check_same(whole: list[Maps], both: list[Maps], folders: list[Path]) -> None:
+    """Raise `InputError` unless the maps of both halves have the same bins, and enough of them pass the filters."""
     for name in ("hz", "bands", "time_s"):
-        a, b = (getattr(maps, name).tolist() for maps in both)
+        a, b = (getattr(maps, name).tolist() for maps in whole)
         if a != b:
             raise complaint(f"maps of both halves differ in {name}", where=folders[1], got=b, allowed=a)
     if len(both[0].hz) < 2:
-        raise complaint("maps have one bin of frequency", where=folders[0], do="lower attribute_eeg.bin_hz")
+        raise complaint(
+            "maps have fewer than two bins of frequency", where=folders[0], got=both[0].hz.tolist(),
+            do="lower attribute_eeg.bin_hz, or let the filters of prepare_eeg pass more",
+        )  # fmt: skip
 
 
 def _check_origin(epochs: Epochs, both: list[Maps], folders: list[Path]) -> None:
