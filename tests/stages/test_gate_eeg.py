@@ -12,7 +12,7 @@ from tracklight import cli
 from tracklight.core.tape import save_tape
 from tracklight.eeg.dataset import open_epochs
 from tracklight.stages.checks import read_checks
-from tracklight.stages.gate_eeg import BLIND, GATE
+from tracklight.stages.gate_eeg import BLIND, GATE, failed_placebos
 
 RATE, LENGTH, REPORTS, EPOCHS = 100, 100, 16, 2
 SPLITS = ["A", "A", "A", "A_validation", "B", "B", "B", "B_validation"]
@@ -334,3 +334,10 @@ def test_units_of_other_signals_are_refused(study, tmp_path, capsys):
     (tmp_path / "units" / "units.json").write_text("{")
     assert gate(tmp_path, stamped=False) == 2
     assert "not the summary of units-eeg" in capsys.readouterr().err
+
+
+def test_only_placebos_of_eyes_and_muscle_that_fail_make_strata_too_coarse():
+    rows = [("gate: placebo: REM", "warn"), ("gate: placebo: REM from eyes and muscle", "fail"), (GATE, "fail"),
+            ("gate: placebo: N2 from eyes and muscle", "pass"), ("gate: covariate: depth", "warn")]  # fmt: skip
+    table = pd.DataFrame(rows, columns=["check", "verdict"])
+    assert failed_placebos(table) == ["placebo: REM from eyes and muscle"]

@@ -1,5 +1,6 @@
 """The stage on tables whose answer is known: sleep with a confound, a genome with GC content, and mistakes."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -261,3 +262,18 @@ def test_a_mistake_in_the_places_of_features_is_one_line(tmp_path, capsys, axes,
     table = sleep(np.random.default_rng(9), subjects=2)
     settings = {"features": ["C3_8", "C3_9"]}
     assert message in fails(capsys, tmp_path, table, "--axes", tmp_path / "axes.tsv", settings=settings)
+
+
+def test_neighbours_of_one_column_are_one_line(tmp_path, capsys):
+    pd.DataFrame({"feature": ["C3_8"], "channel": ["C3"]}).to_csv(tmp_path / "axes.tsv", sep="\t", index=False)
+    (tmp_path / "neighbours.tsv").write_text("one\nC3\n")
+    more = ["--axes", tmp_path / "axes.tsv", "--neighbours", tmp_path / "neighbours.tsv"]
+    found = fails(capsys, tmp_path, sleep(np.random.default_rng(0), subjects=4), *more, settings=SLEEP)
+    assert "neighbours.tsv: not pairs of names; got one; allowed: two columns" in found
+
+
+def test_the_summary_says_what_table_it_is_of_and_within_what_bins(tmp_path):
+    settings = SLEEP | {"permutations": 99, "bin_column": "minute", "bins": 2}
+    *_, summary = run(tmp_path, sleep(np.random.default_rng(0)), settings=settings)
+    assert summary["table_sha256"] == hashlib.sha256((tmp_path / "units.tsv").read_bytes()).hexdigest()
+    assert (summary["bin_column"], summary["bins"]) == ("minute", 2)

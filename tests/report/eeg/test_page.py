@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tracklight.errors import InputError
-from tracklight.report.blocks import Section, Text
+from tracklight.report.blocks import Section, Table, Text
 from tracklight.report.eeg.awakening import awakening_section, in_order
 from tracklight.report.eeg.data import training_section
 from tracklight.report.eeg.evidence import share_cell, share_sentence, split_of
@@ -301,3 +301,37 @@ def test_counts_of_the_data_are_those_of_the_index(whole_run: Path, html: str) -
     ones = int((half.drop_duplicates(["contig", "report"])["label"] == 1).sum())
     assert f'data-value="{ones}">{ones} ({ones / 72:.1%})' in html
     assert "flat channel" in html
+
+
+def test_study_whose_strata_are_too_coarse_claims_nothing_and_says_so_at_the_top(run_folder: Path) -> None:
+    path, reason = run_folder / "content/claims/claims.json", "no conclusion: strata are too coarse (placebo: REM)"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"withheld": reason}))
+    table = pd.read_csv(run_folder / "content/claims/claims.tsv", sep="\t").assign(claim="")
+    table.to_csv(run_folder / "content/claims/claims.tsv", sep="\t", index=False)
+    studies = open_studies(listed(run_folder))
+    assert studies[0].passed() is True
+    assert badge(studies) == (
+        f"content: {reason}. no_content: no within-stage decoding; maps not interpretable."
+    )  # fmt: skip
+    assert f"Nothing is claimed: {reason}." in sentence(studies[0])
+
+
+def test_what_is_lost_within_bins_is_counted_apart_from_content(run_folder: Path) -> None:
+    path = run_folder / "content/claims/claims.tsv"
+    table = pd.read_csv(path, sep="\t")
+    table.loc[table["feature"] == "P4:31", "claim"] = "not robust to depth"
+    table.to_csv(path, sep="\t", index=False)
+    study = open_studies(listed(run_folder))[0]
+    assert "Claimed as content: P4 32–33 Hz" in sentence(study)
+    assert "1 feature in both maps, but not within bins of every second stratifier." in sentence(study)
+
+
+def test_p_values_of_clusters_are_said_to_be_of_one_direction(studies: list[Study]) -> None:
+    tables = [block for block in awakening_section(studies).blocks if isinstance(block, Table)]
+    assert tables
+    assert all("p of this direction" in table.columns for table in tables)
+
+
+def test_both_maps_show_their_smallest_p_and_its_adjustment(html: str) -> None:
+    assert "smallest p by frequency, declared first (Holm over both maps)" in html
+    assert "0.01 (0.02)" in html
