@@ -407,6 +407,11 @@ BAD = [
         "02.tsv line 8: order (order) is not a whole number; got '9.5'",
     ),
     (
+        write("02.tsv", REPORTS + "r9\t20\t1\t1e30\t0\n"),
+        {},
+        "02.tsv line 8: order (order) is not a whole number; got '1e30'; allowed: -9007199254740992 to",
+    ),
+    (
         write("02.tsv", REPORTS + "r9\t20\n"),
         {},
         "02.tsv line 8: wrong number of tab-separated columns; got 2; allowed: 5",
@@ -501,6 +506,15 @@ def test_another_folder_is_not_opened_as_recordings(prepared, tmp_path):
     (out / "epochs.json").write_text("{")
     with pytest.raises(InputError, match="not prepared recordings; got Expecting"):
         open_epochs(out)
+
+
+def test_a_covariate_that_holds_text_is_named(tmp_path, caplog):
+    table = study(tmp_path)
+    path = tmp_path / "02.tsv"
+    path.write_text(path.read_text().replace("\t1001\n", "\tearly\n"))
+    with caplog.at_level("INFO", logger="tracklight"):
+        assert prepare(table, tmp_path / "out") == 0
+    assert "night_time_s holds text ('early'): kept as text, and not checked as a covariate" in caplog.text
 
 
 def test_bdf_is_read_as_mne_reads_it(tmp_path):

@@ -24,6 +24,7 @@ from tracklight.eeg.laying import Layout, lay
 from tracklight.eeg.recordings import Recording
 from tracklight.eeg.reports import BIDS_EVENTS, INDEX_COLUMNS, read_reports
 from tracklight.errors import complaint
+from tracklight.progress import log
 from tracklight.settings.prepare_eeg import PrepareEeg
 
 NOT_IN_INDEX = ("time_s", "reason", "detail")
@@ -170,6 +171,7 @@ def make_index(
         _check_labels(index, where=where)
     index = index.assign(label=index.label.astype("Int64"))
     covariates = [name for name in index.columns if name not in (*INDEX_COLUMNS, *NOT_IN_INDEX)]
+    _say_text(index[covariates])
     dropped = epochs.loc[epochs.reason != "", DROPPED_COLUMNS]
     return index[[*INDEX_COLUMNS, *covariates]].reset_index(drop=True), dropped.reset_index(drop=True)
 
@@ -182,6 +184,14 @@ def overlap(index: pd.DataFrame) -> float:
     reports = index.drop_duplicates(["contig", "report", "stage"])
     both = reports.groupby(["group", "stage"])["label"].transform("nunique") == 2
     return float(both.mean())
+
+
+def _say_text(covariates: pd.DataFrame) -> None:
+    """Say which covariates hold text: nothing can be adjusted for, or divided by, what is no number."""
+    for name, column in covariates.items():
+        text = column[(column != "") & pd.to_numeric(column, errors="coerce").isna()]
+        if len(text):
+            log.info("%s holds text (%r): kept as text, and not checked as a covariate", name, text.iloc[0])
 
 
 def _staged(

@@ -13,6 +13,7 @@ from tracklight.settings.prepare_eeg import PrepareEeg
 BIDS_EVENTS = "_events.tsv"  # how the name of an events file of BIDS ends
 ORDER = "order"  # read where a table has it and the settings name no other
 BIDS_COLUMNS = ("onset", "duration", "sample", "trial_type", "value", "response_time", "stim_file", "HED")
+LARGEST = 2**53  # beyond, numbers read from text are no longer exact
 INDEX_COLUMNS = ("contig", "start", "reverse", "group", "split", "report", "epoch", "stage", "label", "order")
 
 
@@ -106,8 +107,11 @@ def _order(table: pd.DataFrame, time_s: pd.Series, name: str, *, where: str | Pa
     if name not in table.columns:
         return time_s.rank(method="first").astype("int64")
     order = numbers(table[name], what=f"order ({name})", where=where)
-    for line, text in table.loc[order % 1 != 0, name].items():
-        raise complaint(f"order ({name}) is not a whole number", where=f"{where} line {line}", got=repr(text))
+    for line, text in table.loc[(order % 1 != 0) | (order.abs() > LARGEST), name].items():
+        raise complaint(
+            f"order ({name}) is not a whole number", where=f"{where} line {line}", got=repr(text),
+            allowed=f"{-LARGEST} to {LARGEST}",
+        )  # fmt: skip
     return order.astype("int64")
 
 
