@@ -28,7 +28,7 @@ test: .venv/installed-test
 	$(BIN)/python -m pytest -q -m "not slow"
 
 science: .venv/installed-test
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m slow; missed=$$?; $(BIN)/python -m tests.science.collect && exit $$missed
 
 bench: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/scan.py
