@@ -36,6 +36,7 @@ STAGES = {
     "methods": "agreement and cost of the attribution methods",
     "sanity": "does the map depend on what was learned, and is it stable",
     "shortcuts": "is the model right for the wrong reason",
+    "segment": "window labels to elements at base resolution",
     "trust": "join the checks to one table",
     "whiten-eeg": "epochs whose frequencies have the same mean amplitude",
     "train-eeg": "train one network of one half of the subjects",

@@ -15,6 +15,7 @@ from tracklight.settings.eeg import EegConfig
 from tracklight.settings.feedback import Feedback
 from tracklight.settings.learning import Architecture, Evaluate, Loop, Train
 from tracklight.settings.run import Run
+from tracklight.settings.segment import Segment
 from tracklight.settings.strata import Strata
 from tracklight.settings.tracks import Attribute, Candidates, EvaluateElements, Logos, Peaks, Report
 from tracklight.settings.trust import Deletion, Methods, ReceptiveField, Sanity, Shortcuts
@@ -43,6 +44,7 @@ __all__ = [
     "ReceptiveField",
     "Report",
     "Sanity",
+    "Segment",
     "Settings",
     "Shortcuts",
     "Split",
@@ -72,6 +74,7 @@ class Config(Run):
     methods: Methods = Field(default_factory=Methods, description="stage methods")
     sanity: Sanity = Field(default_factory=Sanity, description="stage sanity")
     shortcuts: Shortcuts = Field(default_factory=Shortcuts, description="stage shortcuts")
+    segment: Segment = Field(default_factory=Segment, description="stage segment")
     feedback: Feedback = Field(default_factory=Feedback, description="stages feedback and feedback-effects")
     distill: Distill = Field(default_factory=Distill, description="stage distill")
     report: Report = Field(default_factory=Report, description="stage report")
