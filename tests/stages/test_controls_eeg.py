@@ -1,6 +1,8 @@
 """The controls on a small study of noise with a 20-Hz wave on P4 by label, and networks whose weights are known."""
 
 import json
+from math import comb
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +15,12 @@ from tracklight.eeg.dataset import open_epochs
 from tracklight.eeg.decode import EEG
 from tracklight.learning.modality import load_network
 from tracklight.models.spec import Checkpoint, ModelSpec, build, save_checkpoint
+from tracklight.settings.controls_eeg import ControlsEeg
 from tracklight.settings.eeg_learning import TrainEeg
+from tracklight.settings.strata import StrataEeg
+from tracklight.stages import controls_eeg
 from tracklight.stages.checks import read_checks
+from tracklight.stages.units import Units
 
 RATE, LENGTH, REPORTS, CHANNELS, HZ = 100, 100, 16, ["C3", "P4"], range(0, 51, 2)
 SPLITS = ["A", "A", "A", "A_validation", "B", "B", "B", "B_validation"]
@@ -114,9 +120,9 @@ def verdicts(study):
     return read_checks(study / "out" / "controls_checks.tsv").set_index("check")
 
 
-def value(found, control, direction="both", note=None):
+def value(found, control, direction="both", note=None, column="value"):
     rows = found[(found["control"] == control) & (found["direction"] == direction)]
-    return float((rows if note is None else rows[rows["note"] == note])["value"].iloc[0])
+    return float((rows if note is None else rows[rows["note"] == note])[column].iloc[0])
 
 
 def test_maps_fade_as_a_network_forgets_its_layers(found, verdicts):
@@ -176,8 +182,31 @@ def test_labels_exchanged_within_stages_light_up_the_map_without_strata_alone(fo
         "controls: share of draws with a feature found within strata, labels exchanged (control: strata ignored)"
     ]
     assert check["control"] == 1
-    assert check["value"] <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 10)
-    assert check["verdict"] == "pass"
+    hits = round(10 * check["value"])
+    chance = sum(comb(10, k) * 0.05**k * 0.95 ** (10 - k) for k in range(hits, 11))
+    assert value(found, f"{name}within strata", column="p") == pytest.approx(chance, rel=1e-4)
+    assert check["verdict"] == ("pass" if chance >= 0.01 else "warn" if chance >= 0.001 else "fail")
+
+
+@pytest.mark.parametrize(("hits", "verdict"), [(0, "pass"), (4, "pass"), (5, "warn"), (6, "fail"), (20, "fail")])
+def test_exchanged_labels_fail_only_where_chance_would_hardly_find_as_much(monkeypatch, hits, verdict):
+    answers = iter([count for number in range(20) for count in (9, int(number < hits))])  # strata ignored, within
+    monkeypatch.setattr(controls_eeg, "_found", lambda *_: next(answers))
+    n = 40
+    units = Units(
+        subject=np.repeat(["a", "b"], n // 2), stage=np.tile(["N2", "REM"], n // 2), fold=np.full(n, "A"),
+        label=np.arange(n) % 3 == 0, values=np.zeros((n, 1)), features=("x",), within=np.zeros(n, np.int64),
+        score=None, order=None,
+    )  # fmt: skip
+    rows = []
+    bench = SimpleNamespace(
+        settings=ControlsEeg(exchanges=20), reports=SimpleNamespace(settings=StrataEeg()),
+        note=lambda *row, **more: rows.append((row, more)),
+    )  # fmt: skip
+    (check,) = controls_eeg._exchanged_labels(bench, units)
+    assert (check.value, check.control, check.verdict) == (hits / 20, 1.0, verdict)
+    expected = sum(comb(20, k) * 0.05**k * 0.95 ** (20 - k) for k in range(hits, 21))
+    assert rows[1][1]["p"] == pytest.approx(expected, rel=1e-9)
 
 
 def test_half_of_the_night_is_the_median_of_each_subject(study, found):

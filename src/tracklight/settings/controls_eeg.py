@@ -18,7 +18,13 @@ class ControlsEeg(Settings):
     permuted_networks: Whole = Field(
         1, ge=0, description="networks trained in each half on labels permuted within strata; 0 leaves them out"
     )
-    exchanges: Whole = Field(20, ge=1, description="draws of labels exchanged between subjects within each stage")
+    exchanges: Whole = Field(100, ge=1, description="draws of labels exchanged between subjects within each stage")
     exchange_permutations: Whole = Field(1_000, ge=19, description="labellings under the null for each of them")
+    exchange_fail_p: Fraction = Field(
+        0.001,
+        description="exchanged labels fail when as many draws with a finding within strata are less probable than this "
+        "(binomial, each with probability alpha)",
+    )
+    exchange_warn_p: Fraction = Field(0.01, description="and warn when they are less probable than this")
     seed: Whole = Field(0, ge=0, description="seed of random weights, labels and phases")
     device: Device = "auto"

@@ -1,7 +1,6 @@
 """`tracklight controls-eeg`: what other weights, other labels and other signals give, in the place of the true ones."""
 
 import argparse
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import combinations
@@ -11,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
+from scipy.stats import binom
 from torch import Tensor, nn
 
 from tracklight.core.agreement import rank_agreement, signed_agreement
@@ -286,16 +287,23 @@ def _exchanged_labels(bench: Bench, units: Units) -> Iterator[Check]:
         for name, each in ((STRATA_IGNORED, plain), (WITHIN, units)):
             counts[name].append(_found(replace(each, label=label), how))
     shares = {name: float(np.mean(np.array(found) > 0)) for name, found in counts.items()}
+    by_chance = _chance_of(np.array(counts[WITHIN]) > 0, alpha=how.alpha)
     for name, found in counts.items():
         control, share = f"labels exchanged within stages, {name}", shares[name]
         note = f"features found of {len(units.features)}, mean and range of {len(draws)} draws; any in {share:.2f}"
-        bench.note(control, BOTH, float(np.mean(found)), min(found), max(found), note=note)
-    alpha = how.alpha
-    allowed = alpha + 2 * math.sqrt(alpha * (1 - alpha) / len(draws))
+        note += "; p: of as many draws by chance" if name == WITHIN else ""
+        p = by_chance if name == WITHIN else NAN
+        bench.note(control, BOTH, float(np.mean(found)), min(found), max(found), p=p, note=note)
     name = f"controls: share of draws with a feature found {WITHIN}, labels exchanged (control: {STRATA_IGNORED})"
-    yield Check(
-        name, shares[WITHIN], control=shares[STRATA_IGNORED], verdict="pass" if shares[WITHIN] <= allowed else "fail"
-    )
+    settings = bench.settings
+    verdict: Verdict = "warn" if by_chance < settings.exchange_warn_p else "pass"
+    verdict = "fail" if by_chance < settings.exchange_fail_p else verdict
+    yield Check(name, shares[WITHIN], control=shares[STRATA_IGNORED], verdict=verdict)
+
+
+def _chance_of(any_found: NDArray[np.bool_], *, alpha: float) -> float:
+    """Return the probability of as many draws with a finding `(draw,)`, or more, where each has probability alpha."""
+    return float(binom.sf(int(any_found.sum()) - 1, len(any_found), alpha))
 
 
 def _found(units: Units, settings: StrataEeg) -> int:
