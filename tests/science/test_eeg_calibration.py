@@ -76,7 +76,7 @@ def read_study(folder):
     naive = pd.read_csv(folder / "claims/naive.tsv", sep="\t")["significant"].tolist()
     gate = pd.read_csv(folder / "gate/gate.tsv", sep="\t").set_index(["decoder", "direction"]).loc["network"]
     assert len(hits["conjunction"]) == naive[4]
-    assert claims["claims"]["content"] == (naive[4] if claims["gate"] else 0)
+    assert claims["claims"]["content"] == (0 if claims["withheld"] else naive[4])
     return {
         **{f"auc_{half}": gate["auc"][half] for half in "AB"},
         **{f"p_{half}": gate["p"][half] for half in "AB"},
