@@ -49,7 +49,7 @@ def measured(experiment: str, arm: str, metric: str, values: Iterable[float], *,
 def compared(experiment: str, arm: str, metric: str, differences: Iterable[float], *, wanted: str = "") -> Row:
     """Return the row of paired differences, one per seed; `wanted` is what a promise says, such as `mean >= 0.1`."""
     mean, low, high, seeds = interval(differences)
-    verdict = "higher" if low > 0 else "lower" if high < 0 else "no detectable difference"
+    verdict = "higher" if low > 0 else "lower" if high < 0 else "no detectable difference" if seeds > 1 else "one seed"
     if wanted:
         side, sign, limit = wanted.split()
         value = {"mean": mean, "low": low, "high": high}[side]
