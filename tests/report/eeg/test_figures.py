@@ -136,6 +136,8 @@ def test_topography_of_ten_channels_puts_the_largest_value_where_its_channel_is(
     table = pd.DataFrame(rows)
     table.loc[table["channel"] == "P4", "theta_attribution"] = 1.0
     figure = head_figure({"content": table}, info, blind=[])
+    names = [text for text in figure.axes[0].texts if text.get_path_effects()]
+    assert [name.get_text() for name in names] == TEN
     image = figure.axes[0].images[0]
     values, (left, right, bottom, top) = np.asarray(image.get_array()), image.get_extent()
     row, column = np.unravel_index(np.nanargmax(values), values.shape)

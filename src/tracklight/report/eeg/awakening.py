@@ -83,7 +83,7 @@ def awakening_figure(placed: pd.DataFrame, *, readable: bool) -> Figure:
         panel.tick_params(axis="x", labelbottom=number_of == len(bands) - 1)
         panel.set_title(str(band))
     axes[-1][0].set_xlabel("time to the awakening (s)")
-    figure.colorbar(image, ax=axes[:, 0].tolist(), label="z", pad=0.01, aspect=40)
+    figure.colorbar(image, ax=axes[:, 0].tolist(), label="z" if readable else "size of z", pad=0.01, aspect=40)
     return figure
 
 

@@ -125,8 +125,9 @@ def _head(panel: Axes, values: pd.Series, info: Any, *, grey: bool) -> None:
     mne = import_module("mne")
     at = values.reindex(info.ch_names).to_numpy(float)
     limit = reach(at)
+    # sensors=" " draws no dots: they would lie on the names
     image, _ = mne.viz.plot_topomap(
-        np.abs(at) if grey else at, info, axes=panel, show=False, contours=4, names=info.ch_names, sensors=False,
+        np.abs(at) if grey else at, info, axes=panel, show=False, contours=4, names=info.ch_names, sensors=" ",
         vlim=(0 if grey else -limit, limit), cmap="Greys" if grey else diverging(),
     )  # fmt: skip
     for name in panel.texts:
