@@ -209,6 +209,22 @@ def test_pooled_epochs_are_those_of_the_maps_over_the_subjects_scale(study):
     assert found.to_numpy() == pytest.approx(flat[label].mean(0) - flat[~label].mean(0), rel=1e-4)
 
 
+def test_bins_that_filters_stop_are_in_the_maps_and_in_no_claim(study):
+    for half in "AB":
+        with np.load(study / half / "maps.npz") as stored:
+            maps = dict(stored)
+        ends = (maps["hz"][:1] - 1, maps["hz"][-1:] + 1)
+        wide = np.pad(maps["frequency"], [(0, 0)] * 3 + [(1, 1)], constant_values=7)
+        (study / "wide" / half).mkdir(parents=True)
+        np.savez(
+            study / "wide" / half / "maps.npz",
+            **maps | {"frequency": wide, "hz": np.concatenate([ends[0], maps["hz"], ends[1]])},
+        )
+    assert cli.main(words(study, out="narrow", halves=("wide/A", "wide/B"))) == 0
+    for name in ("claims.tsv", "naive_features.tsv"):
+        assert (study / "narrow" / name).read_bytes() == (study / "claims" / name).read_bytes()
+
+
 def test_without_a_passed_gate_nothing_is_claimed(null):
     tables, summary = read(null)
     assert set(tables["claims"]["claim"]) == {""}
