@@ -25,6 +25,7 @@ RECORDED_PACKAGES = (
     "torch",
     "numpy",
     "scipy",
+    "scikit-image",
     "pandas",
     "edfio",
     "tangermeme",

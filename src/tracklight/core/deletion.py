@@ -55,7 +55,7 @@ def rank_stretches(scores: Tensor, generator: torch.Generator, *, width: int) ->
         Those of the first stretch are 0 to `width - 1` (`width ** dimensions - 1`), and so on.
     """
     space, dimensions = scores.shape[1:], scores.ndim - 1
-    place = rank_positions(_box_sums(scores, width), generator).flatten(1).float()
+    place = rank_positions(box_sums(scores, width), generator).flatten(1).float()
     starts = torch.cartesian_prod(*(torch.arange(size - width + 1) for size in space)).view(-1, dimensions)
     positions = torch.cartesian_prod(*(torch.arange(size) for size in space)).view(-1, dimensions)
     starts, positions = starts.to(scores.device), positions.to(scores.device)
@@ -67,6 +67,27 @@ def rank_stretches(scores: Tensor, generator: torch.Generator, *, width: int) ->
         turn[inside & free.isfinite()[:, None]] = number
         place[((starts - chosen).abs() < width).all(-1)] = torch.inf
     return rank_positions(-turn.view(scores.shape), generator)
+
+
+def box_sums(scores: Tensor, width: int) -> Tensor:
+    """Sum over boxes of `width` along every dimension, without rounding of one box into another.
+
+    Parameters
+    ----------
+    scores : Tensor (batch, *space)
+        One value per position.
+    width : int
+        Side of a box (positions); it fits into the space.
+
+    Returns
+    -------
+    Tensor (batch, *start)
+        By the first position of a box.
+    """
+    assert min(scores.shape[1:]) >= width, "a stretch fits into the space"
+    for axis in range(1, scores.ndim):
+        scores = scores.unfold(axis, width, 1).sum(-1)
+    return scores
 
 
 def replacement_curve(
@@ -131,11 +152,3 @@ def normalised(values: Tensor, *, whole: Tensor, null: Tensor) -> Tensor:
         The score of the untouched example and of the filler.
     """
     return (values - null[..., None]) / (whole - null)[..., None]
-
-
-def _box_sums(scores: Tensor, width: int) -> Tensor:
-    """Sum over boxes of `width` along every dimension, `(batch, *start)`, without rounding of one box into another."""
-    assert min(scores.shape[1:]) >= width, "a stretch fits into the space"
-    for axis in range(1, scores.ndim):
-        scores = scores.unfold(axis, width, 1).sum(-1)
-    return scores

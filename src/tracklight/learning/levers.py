@@ -132,3 +132,24 @@ def standard_output(model: Network) -> Callable[[Tensor], Tensor]:
         return model.standardised(model(x))
 
     return output
+
+
+def evidence(model: Network, target: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return the one number per example `(batch, 1)` that a network of several outputs is explained by.
+
+    Of one output it is the output. Of several each counts with how far its target is above the mean of the example's
+    targets: of classes this is the logit of the right one minus the mean, which no constant added to all of them moves.
+
+    Parameters
+    ----------
+    model : Network
+        The network.
+    target : Tensor (batch, target)
+        Of the examples that the function will be given, in their order; NaN counts as the mean.
+    """
+    weight = torch.ones_like(target) if target.shape[1] == 1 else target - target.nanmean(1, keepdim=True)
+
+    def output(x: Tensor) -> Tensor:
+        return (standard_output(model)(x) * weight.nan_to_num()).sum(1, keepdim=True)
+
+    return output

@@ -6,7 +6,7 @@ from tracklight.settings.base import Fraction, Settings
 
 
 class ClaimsEeg(Settings):
-    """What may be claimed: the conjunction of attribution and power, by frequency first, then, where any is, by time."""
+    """What may be claimed: the conjunction of attribution and power, first by frequency and, where any is, by time."""
 
     naive_q: Fraction = Field(
         0.05,

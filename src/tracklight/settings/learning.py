@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from tracklight.settings.base import Device, Fraction, Settings, Whole
+from tracklight.settings.levers import Augment, Consistency
 
 
 class Architecture(Settings):
@@ -75,6 +76,8 @@ class Train(Loop):
     reverse_complement: Literal["auto", "on", "off"] = Field(
         "auto", description="augmentation; auto: on for assays that do not tell strands apart"
     )
+    augment: Augment = Field(default_factory=Augment, description="augmentation: CutOut")
+    consistency: Consistency = Field(default_factory=Consistency, description="similar windows, similar maps")
 
     @field_validator("seeds")
     @classmethod

@@ -81,6 +81,8 @@ def _model(field: dict[str, Any], models: dict[str, Any]) -> dict[str, Any] | No
 
 
 def _allowed(field: dict[str, Any]) -> str:
+    if not field:
+        return "anything"
     if "anyOf" in field:
         return " or ".join(_allowed(choice) for choice in field["anyOf"])
     if "const" in field:
@@ -108,4 +110,5 @@ def _bounds(field: dict[str, Any]) -> str:
 
 def _values(mapping: dict[str, Any]) -> dict[str, Any]:
     """Return what a mapping's values may be; keys with a pattern of their own stand elsewhere in the schema."""
-    return dict(mapping.get("additionalProperties") or next(iter(mapping["patternProperties"].values())))
+    found = mapping.get("additionalProperties") or next(iter(mapping["patternProperties"].values()))
+    return {} if found is True else dict(found)

@@ -15,11 +15,12 @@ from tracklight.genome.decode import DNA, one_hot
 from tracklight.genome.fasta import N_CODE
 from tracklight.learning.examples import Examples
 from tracklight.learning.fit import Progress, fit
-from tracklight.learning.levers import Levers, Variation
+from tracklight.learning.levers import Variation
 from tracklight.models.network import Network
 from tracklight.models.spec import ModelSpec, build
 from tracklight.settings import ReceptiveField, Train
 from tracklight.stages import door
+from tracklight.stages.levers import levers_of
 from tracklight.stages.networks import Trained, best, write_network
 
 
@@ -78,7 +79,8 @@ def fitted(
     device = examples.start.device
     model = build(spec, seed=seed).to(device)
     rows = {split: windows.rows(split).to(device) for split in ("train", "validation")}
-    levers = Levers(Variation(settings.max_shift_bp, flips(settings, windows)))
+    vary = Variation(settings.max_shift_bp, flips(settings, windows))
+    levers = levers_of(settings, spec, vary=vary, stranded=windows.stranded, seed=seed, device=device)
     progress = fit(model, examples, rows, settings, seed=seed, levers=levers, resume=resume)
     return model.cpu(), progress
 
