@@ -62,7 +62,7 @@ def test_parts_give_the_bytes_of_one_run_in_whatever_order_they_are_named(folder
     files = draw(folder, parts)
     assert call(folder, "strata", "joined", "--null", *reversed(files), parts=parts) == 0
     assert contents(folder / "joined") == contents(folder / "whole")
-    assert len(contents(folder / "whole")) == 5
+    assert len(contents(folder / "whole")) == 6
 
 
 def test_no_part_has_all_the_labellings_and_each_is_drawn_once(folder):
