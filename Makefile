@@ -33,6 +33,7 @@ science: .venv/installed-test
 bench: .venv/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/scan.py
 	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/strata.py
+	OMP_NUM_THREADS=1 $(BIN)/python tests/bench/levers.py
 
 lint: .venv/installed-lint
 	ruff check . && ruff format --check . && mypy && lint-imports
