@@ -47,6 +47,14 @@ ARMS = {
     "random, 60 bp, all": {"cutout": "random", "width_bp": 60, "probability": 1.0},
 }
 MASKED, HIDDEN, CLEAN = "own_window_masked_accuracy", "hidden_motif_accuracy", "clean_accuracy"
+PAIRS = [
+    ("guided", "random"),
+    ("guided", "none"),
+    ("guided", "untrained"),
+    ("guided", "keep"),
+    ("guided, a quarter", "random, 60 bp, all"),
+    ("random", "none"),
+]
 PROMISED = {MASKED: "mean >= 0.1", HIDDEN: "mean >= 0.08"}  # guided - random
 
 
@@ -95,9 +103,7 @@ def one_seed(seed: int, folder: Path) -> dict[str, dict[str, float]]:
 
 def rows_of(table: pd.DataFrame) -> list:
     rows = [measured(EXPERIMENT, arm, metric, values) for (arm, metric), values in table.items()]
-    pairs = [("guided", "random"), ("guided", "none"), ("guided", "untrained"), ("guided", "keep")]
-    pairs += [("guided, a quarter", "random, 60 bp, all"), ("random", "none")]
-    for one, other in pairs:
+    for one, other in PAIRS:
         for metric in table[one]:
             wanted = PROMISED.get(metric, "") if (one, other) == ("guided", "random") else ""
             if (one, other, metric) == ("guided", "none", CLEAN):
